@@ -1,0 +1,46 @@
+# Every target says what it does after ##; `make` alone lists them.
+SHELL := /bin/bash
+GO ?= go
+TOOL := $(GO) tool -modfile=tools.mod
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME ?= 60s
+# Addresses for the demo: make run ARGS="--addr 127.0.0.1:5001 --profile flask"
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test check fmt fuzz drill bench install-test-tools
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/sandi
+	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/sandi ./cmd/sandi
+
+run: build ## start the demo on http://127.0.0.1:5000 (ARGS="--dir ./demo" keeps its data)
+	./bin/sandi demo $(ARGS)
+
+install-test-tools: ## install what the tests need where it is missing
+	@scripts/install-test-tools
+
+test: install-test-tools ## run every test, with the race detector
+	scripts/test
+
+check: ## format, vet, staticcheck, architecture, generated files, go.mod
+	@out=$$($(TOOL) gofumpt -l . ); if [ -n "$$out" ]; then echo "gofumpt: run 'make fmt' for:"; echo "$$out"; exit 1; fi
+	$(GO) mod tidy -diff
+	$(GO) vet ./...
+	cd bench && $(GO) vet ./...
+	$(TOOL) staticcheck ./...
+	$(GO) test -count=1 ./internal/arch
+
+fmt: ## format every Go file
+	$(TOOL) gofumpt -w .
+
+fuzz: ## run every fuzz target for FUZZTIME (60s)
+	scripts/fuzz $(FUZZTIME)
+
+drill: build ## long drills: kill -9 after logout, restart, concurrent refreshes
+	$(GO) test -count=1 -tags drill -run Drill -v -timeout 30m ./internal/server
+
+bench: ## benchmarks as ratios in one run
+	scripts/bench

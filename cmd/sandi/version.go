@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// build is what this binary was built from.
+type build struct {
+	Version string `json:"version"`
+	Commit  string `json:"commit,omitempty"`
+	Changed bool   `json:"changed,omitempty"` // the working tree had changes that are in no commit
+	Go      string `json:"go"`
+	OS      string `json:"os"`
+	Arch    string `json:"arch"`
+}
+
+func thisBuild() build {
+	b := build{Version: "(devel)", Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return b
+	}
+	if info.Main.Version != "" {
+		b.Version = info.Main.Version
+	}
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			b.Commit = s.Value
+		case "vcs.modified":
+			b.Changed = s.Value == "true"
+		}
+	}
+	return b
+}
+
+func (a *app) versionCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{Use: "version", Short: "Print which build this is", Example: "  sandi version --json"}
+	jsonFlag(c, &asJSON)
+	return does(c, func(*cobra.Command, []string) error {
+		b := thisBuild()
+		if asJSON {
+			return a.json(b)
+		}
+		commit := ""
+		if b.Commit != "" {
+			commit = " commit " + b.Commit
+		}
+		return a.print(fmt.Sprintf("sandi %s%s %s %s/%s\n", b.Version, commit, b.Go, b.OS, b.Arch))
+	})
+}

@@ -1,0 +1,57 @@
+// Package guard stands before an HTTP handler and says who is calling, whether
+// they may, and why not.
+//
+//	g, err := guard.New(guard.Config{
+//		Issuer:   "https://auth.example",
+//		Keys:     keys, // *jwt.KeySet, or anything that rotates one
+//		Audience: []string{"https://api.example"},
+//	})
+//	mux.Handle("GET /protected", g.Require()(protected))
+//	mux.Handle("POST /orders", g.Require(guard.Fresh(5*time.Minute))(orders))
+//	mux.Handle("POST /products", g.Require(guard.Role("manager"))(addProduct))
+//	mux.Handle("GET /optional", g.Require(guard.Optional())(greet))
+//
+// In the handler, Identity says who it is:
+//
+//	who := guard.Identity(r.Context()).Subject() // "" when nobody
+//
+// # Where the token comes from
+//
+// The Authorization header alone, unless Config.Sources or From say otherwise.
+// A header, a query key and a body key are explicit credentials; a cookie is
+// ambient, for the browser sends it unasked. Two explicit ones are refused. One
+// explicit makes the cookie ignored, and if it is bad no cookie rescues it.
+// Optional forgives the absence of a credential, never a bad one.
+//
+// A cookie on a method that changes something needs the token's csrf claim in a
+// header, and a WebSocket upgrade by cookie needs an Origin that is allowed.
+//
+// # Answers
+//
+// The body is {"error": reason, "msg": sentence}, the sentence in English,
+// Indonesian or Traditional Chinese by Accept-Language. WWW-Authenticate carries
+// the code of RFC 6750 section 3.1 or RFC 9470 section 3.
+//
+//	reason                   status  code in WWW-Authenticate
+//	token_missing            401     none (RFC 6750 section 3.1)
+//	token_invalid            401     invalid_token
+//	token_expired            401     invalid_token
+//	token_not_yet_valid      401     invalid_token
+//	token_revoked            401     invalid_token
+//	token_wrong_type         401     invalid_token
+//	token_not_fresh          401     insufficient_user_authentication, max_age
+//	csrf_failed              403     no challenge: another token would not help
+//	forbidden                403     insufficient_scope, scope
+//	invalid_request          400     invalid_request (413 for too large a body)
+//	temporarily_unavailable  503     no challenge; Retry-After
+//
+// Checks run in the order: credential, token, kind, CSRF value, revocation,
+// roles, scopes, freshness, claim checks. The first that fails is the answer.
+// ErrorWriters replaces the answer of single reasons.
+//
+// # What is refused though it verifies
+//
+// A refresh token where an access token is wanted and the reverse; any other
+// typ, an ID token among them; a token bound to a key (claim cnf), which is not
+// a bearer token and of which possession cannot be proved here.
+package guard

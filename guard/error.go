@@ -1,0 +1,189 @@
+package guard
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Reason says why a request was refused, in a form that programs can rely on.
+// It is an error, so that errors.Is(err, guard.TokenExpired) answers for any
+// *Error of that reason.
+type Reason string
+
+// The reasons; doc.go has the table of their answers.
+const (
+	TokenMissing     Reason = "token_missing"
+	TokenInvalid     Reason = "token_invalid"
+	TokenExpired     Reason = "token_expired"
+	TokenNotYetValid Reason = "token_not_yet_valid"
+	TokenRevoked     Reason = "token_revoked"
+	TokenWrongType   Reason = "token_wrong_type"
+	TokenNotFresh    Reason = "token_not_fresh"
+	CSRFFailed       Reason = "csrf_failed"
+	Forbidden        Reason = "forbidden"
+	InvalidRequest   Reason = "invalid_request"
+	Unavailable      Reason = "temporarily_unavailable"
+)
+
+// Error implements error.
+func (r Reason) Error() string { return string(r) }
+
+// Error is a refusal. A claim check may return one to choose the answer.
+type Error struct {
+	// Reason decides the answer. One that this package does not know is
+	// answered like Forbidden, under its own name.
+	Reason Reason
+	// Cause is for logs; clients never see it. It holds no token.
+	Cause error
+	// Scope is what the route asks for, sent with Forbidden.
+	Scope []string
+	// MaxAge is how long ago the sign-in may be, sent with TokenNotFresh when
+	// above 0, in whole seconds.
+	MaxAge time.Duration
+	// RetryAfter is sent with Unavailable, in whole seconds; default 5 s.
+	RetryAfter time.Duration
+	// Realm is the guard's, set by it.
+	Realm string
+}
+
+func refuse(reason Reason, cause error) *Error { return &Error{Reason: reason, Cause: cause} }
+
+// Error implements error; it is for logs.
+func (e *Error) Error() string {
+	if e.Cause == nil {
+		return "guard: " + string(e.Reason)
+	}
+	return "guard: " + string(e.Reason) + ": " + e.Cause.Error()
+}
+
+// Unwrap gives errors.Is both the reason and the cause.
+func (e *Error) Unwrap() []error {
+	if e.Cause == nil {
+		return []error{e.Reason}
+	}
+	return []error{e.Reason, e.Cause}
+}
+
+var errNilError = errors.New("claim check returned a nil *Error as an error")
+
+// asForbidden hides what a claim check returned, unless it is an answer. That is
+// copied: the check may return the same one to every request.
+func asForbidden(err error) *Error {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return refuse(Forbidden, err)
+	}
+	if e == nil {
+		return refuse(Forbidden, errNilError)
+	}
+	c := *e
+	c.Reason = cmp.Or(c.Reason, Forbidden)
+	return &c
+}
+
+// Status is the HTTP status of the refusal.
+func (e *Error) Status() int {
+	switch e.Reason {
+	case TokenMissing, TokenInvalid, TokenExpired, TokenNotYetValid, TokenRevoked, TokenWrongType, TokenNotFresh:
+		return http.StatusUnauthorized
+	case InvalidRequest:
+		if _, ok := errors.AsType[*http.MaxBytesError](e.Cause); ok {
+			return http.StatusRequestEntityTooLarge
+		}
+		return http.StatusBadRequest
+	case Unavailable:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusForbidden
+}
+
+// Challenge is the value for WWW-Authenticate by RFC 6750 section 3 and RFC
+// 9470 section 3, empty where a challenge would not help.
+func (e *Error) Challenge() string {
+	var b strings.Builder
+	b.WriteString("Bearer realm=" + quoted(e.Realm))
+	switch e.Reason {
+	case TokenMissing: // RFC 6750 section 3.1: no code when nothing was sent
+		return b.String()
+	case CSRFFailed, Unavailable:
+		return ""
+	case InvalidRequest:
+		b.WriteString(`, error="invalid_request"`)
+	case TokenNotFresh:
+		b.WriteString(`, error="insufficient_user_authentication"`)
+	case TokenInvalid, TokenExpired, TokenNotYetValid, TokenRevoked, TokenWrongType:
+		b.WriteString(`, error="invalid_token"`)
+	default:
+		b.WriteString(`, error="insufficient_scope"`)
+	}
+	b.WriteString(", error_description=" + quoted(e.Message("en")))
+	if len(e.Scope) > 0 {
+		b.WriteString(", scope=" + quoted(strings.Join(e.Scope, " ")))
+	}
+	if e.MaxAge > 0 {
+		b.WriteString(`, max_age="` + seconds(e.MaxAge) + `"`)
+	}
+	return b.String()
+}
+
+// seconds rounds up, so that the client never comes too early.
+func seconds(d time.Duration) string {
+	return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
+}
+
+// quoted is a quoted-string (RFC 9110 section 5.6.4) without the bytes that RFC
+// 6750 section 3 forbids in it.
+func quoted(s string) string {
+	return `"` + strings.Map(func(c rune) rune {
+		if c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return -1
+		}
+		return c
+	}, s) + `"`
+}
+
+// ErrorWriter writes a refusal. It must write a status; WriteError is one, and
+// what a special one can fall back on.
+type ErrorWriter func(w http.ResponseWriter, r *http.Request, e *Error)
+
+// ErrorWriters has a writer of its own for some reasons; its Write is an
+// ErrorWriter that leaves the others to WriteError.
+type ErrorWriters map[Reason]ErrorWriter
+
+// Write calls the writer of the reason.
+func (m ErrorWriters) Write(w http.ResponseWriter, r *http.Request, e *Error) {
+	if write := m[e.Reason]; write != nil {
+		write(w, r, e)
+		return
+	}
+	WriteError(w, r, e)
+}
+
+// WriteError answers with the status, the challenge and {"error", "msg"}, the
+// sentence in the caller's language. It shows nothing of the request.
+func WriteError(w http.ResponseWriter, r *http.Request, e *Error) {
+	lang := Language(r)
+	h := w.Header()
+	if c := e.Challenge(); c != "" {
+		h.Set("WWW-Authenticate", c)
+	}
+	if e.Reason == Unavailable {
+		h.Set("Retry-After", seconds(cmp.Or(max(e.RetryAfter, 0), 5*time.Second)))
+	}
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Language", lang)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	h.Add("Vary", "Accept-Language")
+	w.WriteHeader(e.Status())
+	// The client may be gone: there is nobody left to tell.
+	_ = json.NewEncoder(w).Encode(struct {
+		Error Reason `json:"error"`
+		Msg   string `json:"msg"`
+	}{e.Reason, e.Message(lang)})
+}

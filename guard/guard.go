@@ -1,0 +1,287 @@
+package guard
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/sandi-auth/sandi/jwt"
+)
+
+// Config says whose tokens a Guard accepts. Keys, Issuer and Audience are
+// required; everything else has a zero value that is safe.
+type Config struct {
+	// Issuer is the exact iss of accepted tokens (RFC 9068 section 4).
+	Issuer string
+	// Keys are the issuer's, a *jwt.KeySet or a set that rotates.
+	Keys jwt.Keys
+	// Audience is who this resource server is; a token's aud must hold one.
+	Audience []string
+	// Types are the accepted header typ of access tokens, default "at+jwt"
+	// (RFC 9068 section 4). A token whose typ is just "JWT" does not say what
+	// it is: where that is listed, the claim type must be "access".
+	Types []string
+
+	// Revocations is asked for every verified token; nil asks nobody.
+	Revocations Revocations
+	// Sources are where tokens are looked for, default FromHeader alone.
+	Sources []Source
+	// Cookie names what FromCookie reads.
+	Cookie CookieConfig
+	// OnError writes refusals, default WriteError. See ErrorWriters.
+	OnError ErrorWriter
+	// Realm is the realm of challenges, default "api".
+	Realm string
+	// Leeway forgives clocks that differ, default 0, at most 60 seconds.
+	Leeway time.Duration
+	// Now is the clock, default time.Now.
+	Now func() time.Time
+	// Observe is told the outcome of every check, for metrics: the reason of
+	// the refusal, or "" when the request was let in. It must not block.
+	Observe func(r *http.Request, reason Reason)
+
+	// InsecureAnyIssuer accepts tokens of any issuer that the keys verify.
+	InsecureAnyIssuer bool
+	// InsecureAnyAudience accepts tokens made for another resource server.
+	InsecureAnyAudience bool
+	// InsecureAnyType accepts any header typ, so that an ID token passes as an
+	// access token unless it has a type claim that says otherwise.
+	InsecureAnyType bool
+	// InsecureNoExpiry accepts tokens that never expire.
+	InsecureNoExpiry bool
+}
+
+// Revocations says which tokens no longer count before they expire.
+// *RevocationList is one; RevocationFunc makes one of a function.
+type Revocations interface {
+	// Revoked says whether the token no longer counts. An error means that it
+	// is not known, and the request gets 503.
+	Revoked(t *Token) (bool, error)
+}
+
+// RevocationFunc is a function as Revocations.
+type RevocationFunc func(t *Token) (bool, error)
+
+// Revoked calls f.
+func (f RevocationFunc) Revoked(t *Token) (bool, error) { return f(t) }
+
+// Guard checks requests. It is immutable and safe for concurrent use; a program
+// may have several.
+type Guard struct {
+	cfg     Config
+	base    policy // no requirements
+	refresh *jwt.Verifier
+}
+
+// New makes a Guard. It fails where keys, issuer or audience are missing and
+// not waived by name, and where a setting cannot be.
+func New(c Config) (*Guard, error) {
+	if c.InsecureAnyType && len(c.Types) > 0 {
+		return nil, errors.New("guard: Types and InsecureAnyType exclude one another")
+	}
+	g := &Guard{cfg: c.withDefaults()}
+	access, err := g.verifier(g.cfg.Types)
+	if err != nil {
+		return nil, fmt.Errorf("guard: %w", err)
+	}
+	var refreshTypes []string // any
+	if !c.InsecureAnyType {
+		refreshTypes = []string{"refresh+jwt", "JWT"}
+	}
+	if g.refresh, err = g.verifier(refreshTypes); err != nil {
+		return nil, fmt.Errorf("guard: %w", err)
+	}
+	g.base = policy{verifier: access, onError: g.cfg.OnError}
+	if err := g.base.read(g.cfg.Sources); err != nil {
+		return nil, fmt.Errorf("guard: Config.Sources: %w", err)
+	}
+	return g, nil
+}
+
+func (c Config) withDefaults() Config {
+	if len(c.Types) == 0 && !c.InsecureAnyType {
+		c.Types = []string{"at+jwt"}
+	}
+	if len(c.Sources) == 0 {
+		c.Sources = []Source{FromHeader()}
+	}
+	c.Cookie = c.Cookie.withDefaults()
+	c.Realm = cmp.Or(c.Realm, "api")
+	if c.OnError == nil {
+		c.OnError = WriteError
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+// verifier checks tokens of these typ, or of any where that is waived.
+func (g *Guard) verifier(types []string) (*jwt.Verifier, error) {
+	return jwt.NewVerifier(jwt.Config{
+		Keys: g.cfg.Keys, Issuer: g.cfg.Issuer, Audience: g.cfg.Audience, Types: types,
+		Leeway: g.cfg.Leeway, Now: g.cfg.Now,
+		InsecureAnyIssuer:   g.cfg.InsecureAnyIssuer,
+		InsecureAnyAudience: g.cfg.InsecureAnyAudience,
+		InsecureAnyType:     g.cfg.InsecureAnyType && len(types) == 0,
+		InsecureNoExpiry:    g.cfg.InsecureNoExpiry,
+	})
+}
+
+// Require is middleware that lets a request through to its handler only with a
+// token that meets every requirement. Requirements are compiled here, once; one
+// that cannot be panics.
+func (g *Guard) Require(reqs ...Requirement) func(http.Handler) http.Handler {
+	p := g.compile(reqs)
+	return func(next http.Handler) http.Handler {
+		return &handler{guard: g, policy: p, next: next}
+	}
+}
+
+// Check does what Require does, for a caller that answers for itself. The error
+// is an *Error; the token is nil with an error, and where Optional found none.
+// With InsecureFromBody, r.Body is replaced by one that can be read again.
+func (g *Guard) Check(r *http.Request, reqs ...Requirement) (*Token, error) {
+	t, err := g.check(r, g.compile(reqs))
+	if err != nil { // not returned as is: a nil *Error is no nil error
+		return nil, err
+	}
+	return t, nil
+}
+
+type handler struct {
+	guard  *Guard
+	policy *policy
+	next   http.Handler
+}
+
+// ServeHTTP implements http.Handler.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	t, err := h.guard.check(r, h.policy)
+	if err != nil {
+		h.policy.onError(w, r, err)
+		return
+	}
+	if h.policy.cookie {
+		w.Header().Add("Vary", "Cookie")
+	}
+	if len(h.policy.query) > 0 { // RFC 6750 section 2.3
+		w.Header().Set("Cache-Control", "private")
+	}
+	// A guard further out may have let somebody in whom this one did not find.
+	if t != nil || Identity(r.Context()) != nil {
+		r = r.WithContext(context.WithValue(r.Context(), identityKey{}, t))
+	}
+	h.next.ServeHTTP(w, r)
+}
+
+type identityKey struct{}
+
+// Identity is the token that the innermost Require let in, nil when there was
+// none. The methods of a nil *Token answer with zero values.
+func Identity(ctx context.Context) *Token {
+	t, _ := ctx.Value(identityKey{}).(*Token)
+	return t
+}
+
+// check is the whole decision: one credential, verified, and every requirement
+// of the route.
+func (g *Guard) check(r *http.Request, p *policy) (*Token, *Error) {
+	t, err := g.decide(r, p)
+	if err != nil {
+		err.Realm = g.cfg.Realm
+		g.observe(r, err.Reason)
+		return nil, err
+	}
+	g.observe(r, "")
+	return t, nil
+}
+
+func (g *Guard) observe(r *http.Request, reason Reason) {
+	if g.cfg.Observe != nil {
+		g.cfg.Observe(r, reason)
+	}
+}
+
+func (g *Guard) decide(r *http.Request, p *policy) (*Token, *Error) {
+	cred, err := p.credential(r, &g.cfg.Cookie)
+	if err != nil {
+		return nil, err
+	}
+	if !cred.found {
+		if p.optional {
+			return nil, nil
+		}
+		return nil, refuse(TokenMissing, nil)
+	}
+	claims, cause := p.verifier.Verify(r.Context(), cred.token)
+	if cause != nil && strings.HasPrefix(cred.token, refreshPrefix) {
+		return nil, refuse(TokenWrongType, errKind)
+	}
+	if cause != nil {
+		return nil, g.refuseVerification(cause)
+	}
+	t := &Token{Claims: claims}
+	if p.wrongKind(t, g.cfg.InsecureAnyType) {
+		return nil, refuse(TokenWrongType, errKind)
+	}
+	if t.Has("cnf") { // RFC 7800: whoever holds it must prove a key as well
+		return nil, refuse(TokenInvalid, errBound)
+	}
+	if cred.ambient {
+		if err := g.cfg.Cookie.checkCSRF(r, t); err != nil {
+			return nil, refuse(CSRFFailed, err)
+		}
+	}
+	if err := g.checkRevoked(p, t); err != nil {
+		return nil, err
+	}
+	if err := p.meet(r.Context(), t, g.cfg.Now); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+var (
+	errKind  = errors.New("token is of another kind")
+	errBound = errors.New("token is bound to a key and is not a bearer token")
+)
+
+// refreshPrefix begins the opaque refresh tokens of a Sandi server: sending one
+// where an access token belongs is a common slip, and worth its own answer.
+const refreshPrefix = "sdr_"
+
+func (g *Guard) checkRevoked(p *policy, t *Token) *Error {
+	if g.cfg.Revocations == nil || p.skipRevocation {
+		return nil
+	}
+	revoked, err := g.cfg.Revocations.Revoked(t)
+	if err != nil { // fail closed
+		return refuse(Unavailable, err)
+	}
+	if revoked {
+		return refuse(TokenRevoked, nil)
+	}
+	return nil
+}
+
+// refuseVerification gives the sentinels of jwt their stable reasons.
+func (g *Guard) refuseVerification(err error) *Error {
+	switch {
+	case errors.Is(err, jwt.ErrUnknownKey) && g.cfg.Keys.KeySet() == nil:
+		return refuse(Unavailable, err) // no keys were ever loaded
+	case errors.Is(err, jwt.ErrExpired):
+		return refuse(TokenExpired, err)
+	case errors.Is(err, jwt.ErrNotYetValid):
+		return refuse(TokenNotYetValid, err)
+	case errors.Is(err, jwt.ErrType):
+		return refuse(TokenWrongType, err)
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return refuse(Unavailable, err)
+	}
+	return refuse(TokenInvalid, err)
+}

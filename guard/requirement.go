@@ -1,0 +1,259 @@
+package guard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sandi-auth/sandi/jwt"
+)
+
+// Requirement is one thing that a route asks of a request. The functions that
+// make one say what it asks. Several must all hold.
+type Requirement struct{ apply func(*Guard, *policy) error }
+
+// policy is the requirements of a route, compiled.
+type policy struct {
+	sourceSet
+	verifier       *jwt.Verifier
+	optional       bool
+	refresh        bool // JWT refresh tokens instead of access tokens
+	typed          bool // Type: the header typ says what kind of token it is
+	fresh          bool
+	within         time.Duration // 0: at any age
+	roles          [][]string    // of each, one
+	scopes         []string
+	checks         []claimCheck
+	skipRevocation bool
+	onError        ErrorWriter
+}
+
+type claimCheck struct {
+	name  string
+	check func(context.Context, *Token) error
+}
+
+// compile panics on a requirement that cannot be: that is a fault of the
+// program, and it shows when routes are made.
+func (g *Guard) compile(reqs []Requirement) *policy {
+	if len(reqs) == 0 {
+		return &g.base
+	}
+	p := g.base
+	for _, req := range reqs {
+		if req.apply == nil {
+			panic("guard: empty Requirement")
+		}
+		if err := req.apply(g, &p); err != nil {
+			panic("guard: " + err.Error())
+		}
+	}
+	return &p
+}
+
+// Optional lets a request without a credential through, with a nil Identity. A
+// credential that is there must be good.
+func Optional() Requirement {
+	return Requirement{func(_ *Guard, p *policy) error {
+		p.optional = true
+		return nil
+	}}
+}
+
+// Fresh asks for a token from a sign-in and not from a refresh (claim fresh)
+// and, where within is above 0, for a sign-in no longer ago than that by
+// auth_time, or by iat where there is none. The refusal tells the client to
+// sign in again (RFC 9470).
+func Fresh(within time.Duration) Requirement {
+	return Requirement{func(_ *Guard, p *policy) error {
+		if within < 0 {
+			return fmt.Errorf("Fresh(%v) is below 0", within)
+		}
+		if p.within == 0 || within > 0 && within < p.within {
+			p.within = within
+		}
+		p.fresh = true
+		return nil
+	}}
+}
+
+// Refresh asks for a JWT refresh token, claim type "refresh", instead of an
+// access token. The opaque refresh tokens of a Sandi server (sdr_) are for that
+// server alone and never pass.
+func Refresh() Requirement {
+	return Requirement{func(g *Guard, p *policy) error {
+		if p.typed {
+			return errors.New("Refresh and Type exclude one another")
+		}
+		p.refresh, p.verifier = true, g.refresh
+		return nil
+	}}
+}
+
+// Type asks for one of these header typ instead of Config.Types, for tokens
+// with one purpose such as "reset+jwt". A refresh token never passes.
+func Type(any ...string) Requirement {
+	return Requirement{func(g *Guard, p *policy) (err error) {
+		if len(any) == 0 || p.refresh {
+			return errors.New("Type needs a typ and excludes Refresh")
+		}
+		p.typed = true
+		p.verifier, err = g.verifier(any)
+		return err
+	}}
+}
+
+// Role asks for any of these roles, by the claim roles (RFC 9068 section
+// 2.2.3.1), or role where an issuer gives one as a string.
+func Role(any ...string) Requirement {
+	return Requirement{func(_ *Guard, p *policy) error {
+		if len(any) == 0 {
+			return errors.New("Role needs a role")
+		}
+		p.roles = append(p.roles, slices.Clone(any))
+		return nil
+	}}
+}
+
+// Scope asks for all of these scopes (RFC 6749 section 3.3).
+func Scope(all ...string) Requirement {
+	return Requirement{func(_ *Guard, p *policy) error {
+		if len(all) == 0 || slices.ContainsFunc(all, notScope) {
+			return fmt.Errorf("Scope(%q) needs scope tokens", all)
+		}
+		p.scopes = append(p.scopes, all...)
+		return nil
+	}}
+}
+
+// notScope says that s is no scope-token of RFC 6749 section 3.3.
+func notScope(s string) bool {
+	return s == "" || strings.ContainsFunc(s, func(c rune) bool {
+		return c <= ' ' || c > '~' || c == '"' || c == '\\'
+	})
+}
+
+// Claim asks that the token has a claim of this name and that check, if not
+// nil, returns nil. The name may be empty to check the token as a whole.
+//
+// An error from check is answered with 403 and forbidden, whatever it says; an
+// *Error is answered as it is. A panic counts as an error (*PanicError).
+func Claim(name string, check func(context.Context, *Token) error) Requirement {
+	return Requirement{func(_ *Guard, p *policy) error {
+		if name == "" && check == nil {
+			return errors.New("Claim needs a name or a check")
+		}
+		p.checks = append(p.checks, claimCheck{name, check})
+		return nil
+	}}
+}
+
+// SkipRevocation does not ask Config.Revocations, for routes where an ended
+// session does no harm or where the handler looks for itself.
+func SkipRevocation() Requirement {
+	return Requirement{func(_ *Guard, p *policy) error {
+		p.skipRevocation = true
+		return nil
+	}}
+}
+
+// From looks for the token in these places and not in Config.Sources.
+func From(sources ...Source) Requirement {
+	return Requirement{func(_ *Guard, p *policy) error { return p.read(sources) }}
+}
+
+// OnError writes the refusals of this route. Check does not use it.
+func OnError(w ErrorWriter) Requirement {
+	return Requirement{func(_ *Guard, p *policy) error {
+		if w == nil {
+			return errors.New("OnError needs an ErrorWriter")
+		}
+		p.onError = w
+		return nil
+	}}
+}
+
+// wrongKind says whether the token, whose header typ the verifier accepted, is
+// of another kind than the route wants. The claim type is what
+// Flask-JWT-Extended tells its two kinds apart by; it decides where the typ is
+// vague and does not tell an access token from an ID token.
+func (p *policy) wrongKind(t *Token, anyType bool) bool {
+	kind := t.String("type")
+	typ := t.Type()
+	vague := !anyType && (typ == "" || typ == "jwt")
+	switch {
+	case p.refresh:
+		return kind != "refresh"
+	case kind == "access":
+		return false
+	case t.Has("type"):
+		return !p.typed || vague || kind == "refresh"
+	}
+	return vague
+}
+
+// meet checks what the route asks beyond a good token. Roles and scopes come
+// before freshness, so that nobody signs in again for what they may not do.
+func (p *policy) meet(ctx context.Context, t *Token, now func() time.Time) *Error {
+	for _, any := range p.roles {
+		if !slices.ContainsFunc(any, t.HasRole) {
+			return refuse(Forbidden, errRole)
+		}
+	}
+	for _, s := range p.scopes {
+		if !t.HasScope(s) {
+			return &Error{Reason: Forbidden, Scope: p.scopes}
+		}
+	}
+	if p.fresh && !p.isFresh(t, now) {
+		return &Error{Reason: TokenNotFresh, MaxAge: p.within}
+	}
+	for _, c := range p.checks {
+		if err := c.run(ctx, t); err != nil {
+			return asForbidden(err)
+		}
+	}
+	return nil
+}
+
+var errRole = errors.New("caller has none of the roles")
+
+func (p *policy) isFresh(t *Token, now func() time.Time) bool {
+	if !t.Fresh() || p.within == 0 {
+		return t.Fresh()
+	}
+	at := t.AuthTime()
+	if at.IsZero() {
+		at = t.IssuedAt()
+	}
+	return !at.IsZero() && now().Sub(at) <= p.within
+}
+
+func (c claimCheck) run(ctx context.Context, t *Token) (err error) {
+	if c.name != "" && !t.Has(c.name) {
+		return fmt.Errorf("claim %s: %w", c.name, jwt.ErrClaimMissing)
+	}
+	if c.check == nil {
+		return nil
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	return c.check(ctx, t)
+}
+
+// PanicError is the Cause of a refusal whose claim check panicked. Clients see
+// forbidden; an ErrorWriter can log this.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+// Error implements error.
+func (e *PanicError) Error() string { return fmt.Sprintf("claim check panicked: %v", e.Value) }

@@ -1,0 +1,208 @@
+package guard_test
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sandi-auth/sandi/guard"
+)
+
+func (s signer) token(changes map[string]any) *guard.Token {
+	s.tb.Helper()
+	tok, err := s.guard().Check(get(s.access(changes)))
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	return tok
+}
+
+func TestRevocationList(t *testing.T) {
+	t.Parallel()
+	s := newSigner(t)
+	iat := clock().Add(-time.Minute)
+	type entry = guard.RevocationEntry
+	tests := map[string]struct {
+		entry entry
+		want  bool
+	}{
+		"session":                  {entry{Kind: guard.RevokedSession, Handle: "s1"}, true},
+		"another session":          {entry{Kind: guard.RevokedSession, Handle: "s2"}, false},
+		"session whatever date":    {entry{Kind: guard.RevokedSession, Handle: "s1", NotBefore: iat.Add(-time.Hour)}, true},
+		"token":                    {entry{Kind: guard.RevokedToken, Handle: "t1"}, true},
+		"handle of another kind":   {entry{Kind: guard.RevokedToken, Handle: "s1"}, false},
+		"user, later":              {entry{Kind: guard.RevokedUser, Handle: "user1", NotBefore: iat.Add(time.Second)}, true},
+		"user, same second":        {entry{Kind: guard.RevokedUser, Handle: "user1", NotBefore: iat.Add(999 * time.Millisecond)}, true},
+		"user, issued since":       {entry{Kind: guard.RevokedUser, Handle: "user1", NotBefore: iat.Add(-time.Millisecond)}, false},
+		"user, no date":            {entry{Kind: guard.RevokedUser, Handle: "user1"}, true},
+		"roles":                    {entry{Kind: guard.RevokedRoles, Handle: "user1", NotBefore: iat}, true},
+		"client":                   {entry{Kind: guard.RevokedClient, Handle: "sandi", NotBefore: iat}, true},
+		"key":                      {entry{Kind: guard.RevokedKey, Handle: "k1", NotBefore: iat}, true},
+		"unknown kind":             {entry{Kind: "galaxy", Handle: "s1"}, false},
+		"empty handle":             {entry{Kind: guard.RevokedSession}, false},
+		"expired but not pruned":   {entry{Kind: guard.RevokedSession, Handle: "s1", ExpiresAt: iat}, true},
+		"name in another spelling": {entry{Kind: guard.RevokedUser, Handle: "USER1"}, false},
+	}
+	tok := s.token(nil)
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := guard.NewRevocationList(guard.RevocationListConfig{Now: clock})
+			l.Add(tt.entry)
+			if got, err := l.Revoked(tok); got != tt.want || err != nil {
+				t.Errorf("Revoked = %v, %v; want %v", got, err, tt.want)
+			}
+		})
+	}
+}
+
+// A token without iat is older than any watermark; one without handles and
+// nobody at all are stopped by nothing.
+func TestRevocationOfBareTokens(t *testing.T) {
+	t.Parallel()
+	s := newSigner(t)
+	l := guard.NewRevocationList(guard.RevocationListConfig{})
+	l.Add(guard.RevocationEntry{Kind: guard.RevokedUser, Handle: "user1", NotBefore: clock().Add(-24 * time.Hour)})
+	if got, _ := l.Revoked(s.token(map[string]any{"iat": nil})); !got {
+		t.Error("token without iat counts")
+	}
+	l.Add(guard.RevocationEntry{Kind: guard.RevokedSession}, guard.RevocationEntry{Kind: guard.RevokedToken})
+	bare := s.token(map[string]any{"sub": nil, "sid": nil, "jti": nil, "client_id": nil})
+	if got, _ := l.Revoked(bare); got {
+		t.Error("token without handles is stopped")
+	}
+	if got, _ := l.Revoked(nil); got {
+		t.Error("nobody is stopped")
+	}
+}
+
+func TestRevocationListKeepsTheLaterDates(t *testing.T) {
+	t.Parallel()
+	s := newSigner(t)
+	tok, iat := s.token(nil), clock().Add(-time.Minute)
+	early := guard.RevocationEntry{Kind: guard.RevokedUser, Handle: "user1", NotBefore: iat.Add(-time.Hour), ExpiresAt: clock().Add(time.Hour)}
+	late := guard.RevocationEntry{Kind: guard.RevokedUser, Handle: "user1", NotBefore: iat.Add(time.Second), ExpiresAt: clock().Add(-time.Hour)}
+	for _, order := range [][]guard.RevocationEntry{{early, late}, {late, early}} {
+		l := guard.NewRevocationList(guard.RevocationListConfig{Now: clock})
+		l.Add(order[0])
+		l.Add(order[1])
+		if n := l.Prune(); n != 0 || l.Len() != 1 {
+			t.Errorf("pruned %d, left %d; want the later expiry to hold", n, l.Len())
+		}
+		if got, _ := l.Revoked(tok); !got {
+			t.Error("want the later watermark to hold")
+		}
+	}
+}
+
+// secure-defaults 23: a list that is behind answers nothing.
+func TestRevocationListStaleness(t *testing.T) {
+	t.Parallel()
+	s := newSigner(t)
+	tok, now := s.token(nil), clock()
+	l := guard.NewRevocationList(guard.RevocationListConfig{MaxStaleness: time.Minute, Now: func() time.Time { return now }})
+	stale := func() bool {
+		revoked, err := l.Revoked(tok)
+		if revoked {
+			t.Fatal("revoked")
+		}
+		return errors.Is(err, guard.ErrStale)
+	}
+	if !stale() {
+		t.Error("trusted before it was filled")
+	}
+	l.Reset(nil)
+	if l.Touch(); stale() {
+		t.Error("stale right after a read")
+	}
+	if now = now.Add(time.Minute); stale() {
+		t.Error("stale at its limit")
+	}
+	if now = now.Add(time.Millisecond); !stale() {
+		t.Error("trusted beyond its limit")
+	}
+	if l.Touch(); stale() {
+		t.Error("stale after another read")
+	}
+}
+
+func TestRevocationListResetAndPrune(t *testing.T) {
+	t.Parallel()
+	s := newSigner(t)
+	tok := s.token(nil)
+	l := guard.NewRevocationList(guard.RevocationListConfig{Now: clock})
+	var es []guard.RevocationEntry
+	for i := range 5000 {
+		es = append(es, guard.RevocationEntry{
+			Kind: guard.RevokedSession, Handle: fmt.Sprint("session ", i), ExpiresAt: clock().Add(time.Duration(i-2500) * time.Second),
+		})
+	}
+	l.Add(es...)
+	l.Add(es[0], guard.RevocationEntry{Kind: guard.RevokedSession, Handle: "s1"})
+	if l.Len() != 5001 {
+		t.Errorf("Len = %d, want 5001", l.Len())
+	}
+	if n := l.Prune(); n != 2500 || l.Len() != 2501 {
+		t.Errorf("pruned %d, left %d; want 2500, 2501", n, l.Len())
+	}
+	if got, _ := l.Revoked(tok); !got {
+		t.Error("entry without an end was pruned")
+	}
+	l.Reset(es[4000:])
+	if got, _ := l.Revoked(tok); got || l.Len() != 1000 {
+		t.Errorf("after Reset: revoked %v, Len %d", got, l.Len())
+	}
+}
+
+// Readers run beside every kind of writer, and what was revoked once and is in
+// every Reset is never missed.
+func TestRevocationListIsConcurrent(t *testing.T) {
+	t.Parallel()
+	s := newSigner(t)
+	tok := s.token(nil)
+	l := guard.NewRevocationList(guard.RevocationListConfig{MaxStaleness: time.Hour, Now: clock})
+	keep := guard.RevocationEntry{Kind: guard.RevokedSession, Handle: "s1"}
+	l.Add(keep)
+	l.Touch()
+	entry := func(w, i int) guard.RevocationEntry {
+		return guard.RevocationEntry{Kind: guard.RevokedUser, Handle: fmt.Sprint(w, i), ExpiresAt: clock().Add(time.Duration(i%2*2-1) * time.Hour)}
+	}
+	var writers, readers sync.WaitGroup
+	stop := make(chan struct{})
+	for w := range 2 {
+		writers.Go(func() {
+			for i := range 300 {
+				l.Add(entry(w, i), entry(w, i+1))
+				if i%50 == 0 {
+					l.Prune()
+					l.Reset([]guard.RevocationEntry{keep, entry(w, i)})
+				}
+				l.Touch()
+			}
+		})
+		readers.Go(func() {
+			for {
+				if got, err := l.Revoked(tok); !got || err != nil {
+					t.Errorf("Revoked = %v, %v", got, err)
+					return
+				}
+				select {
+				case <-stop:
+					return
+				default:
+				}
+			}
+		})
+	}
+	writers.Wait()
+	close(stop)
+	readers.Wait()
+	l.Prune()
+	for range l.Len() {
+		if l.Prune() != 0 {
+			t.Error("pruned twice")
+		}
+	}
+}

@@ -1,0 +1,157 @@
+package guard
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+)
+
+// Source is a place in a request where a token may stand.
+type Source struct {
+	kind sourceKind
+	key  string
+}
+
+type sourceKind int
+
+const (
+	noSource sourceKind = iota
+	headerSource
+	cookieSource
+	querySource
+	bodySource
+)
+
+// FromHeader reads "Authorization: Bearer token" (RFC 6750 section 2.1). A
+// header of another scheme is no credential here.
+func FromHeader() Source { return Source{kind: headerSource} }
+
+// FromCookie reads the cookie that CookieConfig names, where no explicit
+// credential was sent.
+func FromCookie() Source { return Source{kind: cookieSource} }
+
+// InsecureFromQuery reads a query parameter. URLs end up in logs, histories and
+// Referer headers: RFC 6750 section 2.3 says that it should not be used, OAuth
+// 2.1 that it must not. For systems in the field that still do.
+func InsecureFromQuery(key string) Source { return Source{kind: querySource, key: key} }
+
+// InsecureFromBody reads a field of a form or of a JSON object of at most 64
+// KiB (RFC 6750 section 2.2, which allows forms alone and advises against it).
+// The handler can read the body again. A larger or malformed body is refused.
+// Bodies of GET and HEAD, and of other content types, are not looked at.
+func InsecureFromBody(key string) Source { return Source{kind: bodySource, key: key} }
+
+// sourceSet is the sources of a route, compiled.
+type sourceSet struct {
+	header, cookie bool
+	query, body    []string // keys
+}
+
+func (s *sourceSet) read(sources []Source) error {
+	if len(sources) == 0 {
+		return errors.New("From needs a source")
+	}
+	*s = sourceSet{}
+	for _, src := range sources {
+		if src.key == "" && (src.kind == querySource || src.kind == bodySource) {
+			return errors.New("source without a key")
+		}
+		switch src.kind {
+		case headerSource:
+			s.header = true
+		case cookieSource:
+			s.cookie = true
+		case querySource:
+			s.query = append(s.query, src.key)
+		case bodySource:
+			s.body = append(s.body, src.key)
+		default:
+			return errors.New("empty Source")
+		}
+	}
+	return nil
+}
+
+// credential is what a request brought. An empty token that is there counts as
+// found: it is a bad credential, not an absent one.
+type credential struct {
+	token   string
+	found   bool
+	ambient bool
+}
+
+// The ways in which a request can contradict itself.
+var (
+	errTwoCredentials = errors.New("more than one credential")
+	errAuthorization  = errors.New("malformed Authorization header")
+)
+
+// add counts one explicit credential.
+func (c *credential) add(token string) *Error {
+	if c.found {
+		return refuse(InvalidRequest, errTwoCredentials) // RFC 6750 section 2
+	}
+	c.token, c.found = token, true
+	return nil
+}
+
+// credential finds the one token of a request. The order of sources does not
+// matter: explicit ones must be alone, and a cookie counts where there is none.
+func (p *policy) credential(r *http.Request, cookie *CookieConfig) (c credential, err *Error) {
+	if p.header {
+		err = c.readHeader(r.Header["Authorization"])
+	}
+	if err == nil && len(p.query) > 0 && r.URL.RawQuery != "" {
+		err = c.readPairs(r.URL.RawQuery, p.query)
+	}
+	if err == nil && len(p.body) > 0 {
+		err = c.readBody(r, p.body)
+	}
+	if err == nil && p.cookie && !c.found {
+		name := cookie.Access
+		if p.refresh {
+			name = cookie.Refresh
+		}
+		err = c.readCookie(r, name)
+	}
+	if err != nil {
+		return credential{}, err
+	}
+	return c, nil
+}
+
+func (c *credential) readHeader(values []string) *Error {
+	if len(values) > 1 { // two lines may be read as either by what stands in between
+		return refuse(InvalidRequest, errTwoCredentials)
+	}
+	if len(values) == 0 {
+		return nil
+	}
+	scheme, rest := values[0], ""
+	if i := strings.IndexFunc(scheme, notLetter); i >= 0 {
+		scheme, rest = scheme[:i], scheme[i:]
+	}
+	if !strings.EqualFold(scheme, "Bearer") { // RFC 9110 section 11.1
+		return nil
+	}
+	token := strings.Trim(rest, " ")
+	if token == "" || rest[0] != ' ' || strings.IndexByte(token, ' ') >= 0 {
+		return refuse(InvalidRequest, errAuthorization)
+	}
+	return c.add(token)
+}
+
+func notLetter(c rune) bool { return c|0x20 < 'a' || c|0x20 > 'z' }
+
+func (c *credential) readCookie(r *http.Request, name string) *Error {
+	switch found := r.CookiesNamed(name); len(found) {
+	case 0:
+		return nil
+	case 1:
+		c.token, c.found, c.ambient = found[0].Value, true, true
+		return nil
+	}
+	// A sibling domain can plant a second cookie of the name; neither is known
+	// to be the user's.
+	return refuse(InvalidRequest, errTwoCredentials)
+}

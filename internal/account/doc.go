@@ -1,0 +1,27 @@
+// Package account is the users: their names, passwords and roles.
+//
+// # Guessing passwords
+//
+// A password is at least 8 characters and at most 1,024 bytes, taken exactly as
+// received, of any composition. It is refused when zxcvbn and a list of words
+// (words.txt, Indonesian ones among them) find it guessable; the username,
+// "sandi" and the configured words count as known to a guesser. It never expires.
+//
+// A password is tried against three counters, and hashed only when all let it pass:
+//
+//   - the pair of user and address: 5 failures are free, then the wait is 1 s and
+//     doubles up to 15 min; a success forgets them;
+//   - the address (an IPv4 address, an IPv6 /64): the same with 30 free failures,
+//     which a success does not forget, so that nobody clears it with an account of his own;
+//   - the user, for all addresses together: 100 tries at once, then one a minute.
+//
+// An address from which the user has logged in before is subject to the first
+// one alone. So strangers can slow each other down, and slow down the user's
+// first login from a new address, but never keep the user out of a place where he
+// has been. No counter locks for good. A try is counted before the password is
+// looked at, so that a thousand at once are no way around.
+//
+// An unknown user, a disabled user and a wrong password get the same answer
+// after the same work: one hash. Hashes run on a bounded number of cores with a
+// bounded queue; beyond it logins are answered 503 rather than left to pile up.
+package account

@@ -1,0 +1,156 @@
+package account
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"golang.org/x/crypto/argon2"
+)
+
+// Params are the cost of one argon2id hash (RFC 9106).
+type Params struct {
+	MemoryKiB   int // default 19456
+	Iterations  int // default 2
+	Parallelism int // default 1
+}
+
+// floor is the least that is configured without saying Insecure (secure-defaults 12).
+var floor = Params{MemoryKiB: 19456, Iterations: 2, Parallelism: 1}
+
+// bounds are the most that a stored hash may ask for: whoever can write one into
+// the store must not be able to make a login cost gigabytes or minutes.
+type bounds struct {
+	Params
+	work int // memory times passes, in KiB
+}
+
+// boundsFor has room for the configured cost, and for the second recommendation
+// of RFC 9106 section 4 (64 MiB, 3 passes) in any case.
+func boundsFor(p Params) bounds {
+	return bounds{
+		Params{max(128<<10, p.MemoryKiB), max(16, p.Iterations), max(16, p.Parallelism)},
+		max(1<<20, p.work()),
+	}
+}
+
+const (
+	saltSize = 16
+	hashSize = 32
+)
+
+var errHash = errors.New("password hash is not an argon2id PHC string within bounds")
+
+// phc is a parsed $argon2id$ string.
+type phc struct {
+	Params
+	salt, hash []byte
+}
+
+// work is memory times passes, in KiB.
+func (p Params) work() int { return p.MemoryKiB * p.Iterations }
+
+func (p Params) within(b bounds) bool {
+	return p.MemoryKiB <= b.MemoryKiB && p.Iterations <= b.Iterations && p.Parallelism <= b.Parallelism &&
+		p.work() <= b.work && p.MemoryKiB >= 8*p.Parallelism
+}
+
+// String is the PHC form, $argon2id$v=19$m=19456,t=2,p=1$salt$hash.
+func (h phc) String() string {
+	b64 := base64.RawStdEncoding
+	return fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=%d$%s$%s",
+		h.MemoryKiB, h.Iterations, h.Parallelism, b64.EncodeToString(h.salt), b64.EncodeToString(h.hash))
+}
+
+// parsePHC reads what String writes and nothing else.
+func parsePHC(s string, b bounds) (phc, error) {
+	const longest = 256
+	parts := strings.Split(s, "$")
+	if len(s) > longest || len(parts) != 6 {
+		return phc{}, errHash
+	}
+	var h phc
+	numbers := strings.Split(parts[3], ",")
+	if len(numbers) != 3 || !number(numbers[0], "m=", &h.MemoryKiB) || !number(numbers[1], "t=", &h.Iterations) ||
+		!number(numbers[2], "p=", &h.Parallelism) || !h.within(b) {
+		return phc{}, errHash
+	}
+	var err1, err2 error
+	h.salt, err1 = base64.RawStdEncoding.DecodeString(parts[4])
+	h.hash, err2 = base64.RawStdEncoding.DecodeString(parts[5])
+	if err1 != nil || err2 != nil || len(h.salt) < 8 || len(h.salt) > 64 || len(h.hash) < 16 || len(h.hash) > 64 {
+		return phc{}, errHash
+	}
+	if h.String() != s { // another variant or version, leading zeros, line breaks, stray bits
+		return phc{}, errHash
+	}
+	return h, nil
+}
+
+// number reads a positive decimal number after its name.
+func number(s, name string, out *int) bool {
+	digits, ok := strings.CutPrefix(s, name)
+	n, err := strconv.ParseUint(digits, 10, 31)
+	*out = int(n)
+	return ok && err == nil && n > 0
+}
+
+// hasher computes password hashes, so many at a time.
+type hasher struct {
+	params Params
+	bounds bounds
+	gate   *gate
+	dummy  phc
+	count  atomic.Uint64
+}
+
+func newHasher(p Params, concurrency, queue int) *hasher {
+	h := &hasher{params: p, bounds: boundsFor(p), gate: newGate(concurrency, queue)}
+	// No password has this hash, since none was hashed to make it.
+	h.dummy = phc{Params: p, salt: make([]byte, saltSize), hash: make([]byte, hashSize)}
+	rand.Read(h.dummy.salt)
+	rand.Read(h.dummy.hash)
+	return h
+}
+
+// compute is the one place that runs argon2id.
+func (h *hasher) compute(ctx context.Context, password string, p Params, salt []byte, size int) ([]byte, error) {
+	if err := h.gate.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer h.gate.leave()
+	h.count.Add(1)
+	return argon2.IDKey([]byte(password), salt, uint32(p.Iterations), uint32(p.MemoryKiB), uint8(p.Parallelism), uint32(size)), nil
+}
+
+// hash makes the PHC string of a password.
+func (h *hasher) hash(ctx context.Context, password string) (string, error) {
+	out := phc{Params: h.params, salt: make([]byte, saltSize)}
+	rand.Read(out.salt)
+	var err error
+	out.hash, err = h.compute(ctx, password, out.Params, out.salt, hashSize)
+	return out.String(), err
+}
+
+// verify compares a password with a stored hash, or with none at the same cost
+// where stored is empty. weak says that the hash costs less than is now configured.
+func (h *hasher) verify(ctx context.Context, stored, password string) (ok, weak bool, err error) {
+	want := h.dummy
+	if stored != "" {
+		if want, err = parsePHC(stored, h.bounds); err != nil {
+			return false, false, err
+		}
+	}
+	got, err := h.compute(ctx, password, want.Params, want.salt, len(want.hash))
+	if err != nil {
+		return false, false, err
+	}
+	weak = want.MemoryKiB < h.params.MemoryKiB || want.work() < h.params.work() || len(want.salt) < saltSize || len(want.hash) < hashSize
+	return subtle.ConstantTimeCompare(got, want.hash) == 1, weak, nil
+}

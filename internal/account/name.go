@@ -1,0 +1,72 @@
+package account
+
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/secure/precis"
+
+	"github.com/sandi-auth/sandi/internal/problem"
+)
+
+const maxNameLength = 64 // characters, of the subject
+
+// reserved names would be taken for something else: "sandi" is the client id of
+// first-party tokens, "cli" the actor of the command line in the audit log.
+var reserved = []string{"sandi", "cli", "none"}
+
+// reservedPrefixes are those of Sandi's own identifiers and secrets. Every
+// client id but "sandi" begins with sdc_, or is a URL and has a colon, so that no
+// subject is ever a client id (RFC 9068 section 5).
+var reservedPrefixes = []string{"sdc_", "sdr_", "sdb_"}
+
+// Normalise turns a username into the subject: case-folded and composed by the
+// UsernameCaseMapped profile of RFC 8265, which allows neither spaces nor control
+// characters; 1 to 64 characters, without a colon (RFC 7617 section 2 could not carry
+// it). The error is a *problem.Error that names the field username.
+func (s *Service) Normalise(username string) (string, error) {
+	if username == "" {
+		return "", problem.InvalidField("username", "username_missing")
+	}
+	if len(username) > maxNameLength*utf8.UTFMax {
+		return "", badName("username_too_long")
+	}
+	subject, err := precis.UsernameCaseMapped.String(username)
+	if err != nil || strings.Contains(subject, ":") {
+		return "", badName("username_characters")
+	}
+	if utf8.RuneCountInString(subject) > maxNameLength {
+		return "", badName("username_too_long")
+	}
+	// A few sequences come out different again the second time (RFC 8265 section 3.3.4);
+	// as a subject they would not be one name.
+	if again, err := precis.UsernameCaseMapped.String(subject); err != nil || again != subject {
+		return "", badName("username_characters")
+	}
+	if slices.Contains(reserved, subject) ||
+		slices.ContainsFunc(reservedPrefixes, func(p string) bool { return strings.HasPrefix(subject, p) }) {
+		return "", badName("username_reserved")
+	}
+	return subject, nil
+}
+
+func badName(sentence string) error {
+	e := problem.InvalidField("username", sentence)
+	e.Params["max"] = "64"
+	return e
+}
+
+// checkRoles sorts roles and drops doubles. A role is 1 to 64 visible ASCII
+// characters, so that it can stand in a claim, a header and a log line.
+func checkRoles(roles []string) ([]string, error) {
+	out := slices.Clone(roles)
+	slices.Sort(out)
+	out = slices.Compact(out)
+	for _, r := range out {
+		if r == "" || len(r) > 64 || strings.ContainsFunc(r, func(c rune) bool { return c <= ' ' || c > '~' }) {
+			return nil, problem.InvalidField("roles", "role_invalid")
+		}
+	}
+	return out, nil
+}

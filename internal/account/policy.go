@@ -1,0 +1,138 @@
+package account
+
+import (
+	_ "embed"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/ccojocar/zxcvbn-go"
+	"github.com/ccojocar/zxcvbn-go/matching"
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/sandi-auth/sandi/internal/problem"
+)
+
+// words.txt is what people here build passwords from, one a line, each written
+// as it would be typed. Passwords printed in documentation stand first.
+//
+//go:embed words.txt
+var wordList string
+
+// common.txt is what zxcvbn-go takes for strong among the 5,000 passwords that
+// are most often found in breaches and are long enough: Russian words typed on a
+// Latin keyboard, for the most part.
+//
+//go:embed common.txt
+var commonList string
+
+const (
+	// judged is how much of a password zxcvbn sees: its cost grows with the square of the length.
+	judged = 100
+	// leastScore is the one from which zxcvbn calls a password safely unguessable.
+	leastScore = 3
+	// shortestWord that is taken from a username or the configuration as a guesser's knowledge.
+	shortestWord = 3
+)
+
+// policy judges new passwords. It has no composition rules (ASVS 6.2.5).
+type policy struct {
+	min, max int // characters; bytes
+	words    []string
+}
+
+func newPolicy(min, max int, configured []string) *policy {
+	p := &policy{min: min, max: max, words: []string{"sandi"}}
+	for _, w := range configured {
+		p.words = append(p.words, pieces(w)...)
+	}
+	p.words = append(p.words, strings.Split(strings.TrimSpace(wordList), "\n")...)
+	p.words = append(p.words, strings.Fields(commonList)...)
+	return p
+}
+
+// check refuses a password for the user of the given names; field is the one
+// of the request that holds it. The error is a *problem.Error, weak_password.
+func (p *policy) check(field, password string, names ...string) error {
+	switch {
+	case utf8.RuneCountInString(password) < p.min:
+		return weak(field, "password_too_short", p.min)
+	case len(password) > p.max:
+		return weak(field, "password_too_long", p.max)
+	case p.guessable(password, names):
+		return weak(field, "password_guessable", 0)
+	}
+	return nil
+}
+
+func weak(field, sentence string, length int) error {
+	return &problem.Error{
+		Kind: problem.Invalid, Code: "weak_password", Sentence: sentence, Field: field,
+		Params: map[string]string{"field": field, "length": strconv.Itoa(length)},
+	}
+}
+
+// guessable asks zxcvbn about every spelling under which a guesser would find
+// the password; the weakest counts.
+func (p *policy) guessable(password string, names []string) bool {
+	var known []string
+	for _, name := range names {
+		known = append(known, pieces(name)...)
+	}
+	known = append(known, p.words...)
+	for _, s := range spellings(plain(password)) {
+		// Without zxcvbn's own l33t matcher: it tries every combination of
+		// substitutions, 2^n of them for n different signs.
+		if zxcvbn.PasswordStrength(s, known, matching.FilterL33tMatcher).Score < leastScore {
+			return true
+		}
+	}
+	return false
+}
+
+// pieces are a name and its parts, as far as they are long enough to tell anything.
+func pieces(name string) []string {
+	name = strings.ToLower(plain(name))
+	parts := strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) })
+	return slices.DeleteFunc(append([]string{name}, parts...), func(s string) bool { return len(s) < shortestWord })
+}
+
+// plain brings a password to the ASCII that zxcvbn counts by: it takes positions
+// in bytes for positions in characters. Accents fall, and every other character
+// becomes a letter, always the same one, so that repetition still shows.
+func plain(s string) string {
+	out := make([]byte, 0, judged)
+	for _, r := range norm.NFD.String(s[:min(len(s), judged*utf8.UTFMax)]) {
+		switch {
+		case len(out) == judged:
+			return string(out)
+		case r < utf8.RuneSelf:
+			out = append(out, byte(r))
+		case !unicode.Is(unicode.Mn, r):
+			out = append(out, byte('a'+r%26))
+		}
+	}
+	return string(out)
+}
+
+// spellings are s, s backwards, and s with the usual signs read as letters.
+func spellings(s string) []string {
+	backwards := []byte(s)
+	slices.Reverse(backwards)
+	out := []string{s, string(backwards)}
+	for _, signs := range []string{
+		"4a@a3e1i!i0o$s5s7t+t8b9g6g2z", // r4h4s14
+		"4a@a3e1l!l0o$s5s7t+t8b9g6g2z", // a11ah
+	} {
+		read := []byte(strings.ToLower(s))
+		for i, c := range read {
+			if at := strings.IndexByte(signs, c); at >= 0 && at%2 == 0 {
+				read[i] = signs[at+1]
+			}
+		}
+		out = append(out, string(read))
+	}
+	return slices.Compact(out)
+}

@@ -1,0 +1,126 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sandi-auth/sandi/guard"
+	"github.com/sandi-auth/sandi/internal/account"
+	"github.com/sandi-auth/sandi/internal/audit"
+	"github.com/sandi-auth/sandi/internal/cluster"
+	"github.com/sandi-auth/sandi/internal/problem"
+	"github.com/sandi-auth/sandi/internal/session"
+	"github.com/sandi-auth/sandi/internal/token"
+	"github.com/sandi-auth/sandi/internal/web"
+)
+
+// Config is what the surface needs. All of it is required but Metrics and Origins.
+type Config struct {
+	Web      *web.Web
+	Accounts *account.Service
+	Sessions *session.Service
+	Minter   *token.Minter
+	Guard    *guard.Guard
+	Limits   *cluster.Memory
+	Metrics  prometheus.Registerer // nil registers nowhere
+	// Transport is how a login gets its tokens unless it asks: "bearer", "cookie" or "both".
+	Transport string
+	// OpenRegistration lets anybody make an account; closed answers 403.
+	OpenRegistration bool
+	Cookies          Cookies
+	// Origins are the origins besides our own that may call with cookies and log in.
+	Origins []string
+}
+
+// Cookies are the names and flags of the cookies.
+type Cookies struct {
+	Access, Refresh, CSRF string
+	// Secure is false on plain loopback HTTP alone, where the names have no prefix either.
+	Secure bool
+	// AccessLife and RefreshLife are how long browsers keep them.
+	AccessLife, RefreshLife time.Duration
+}
+
+// API answers the first-party routes.
+type API struct {
+	Config
+	origin  *http.CrossOriginProtection
+	metrics metrics
+}
+
+// New builds the surface. An error is an origin that is not one.
+func New(c Config) (*API, error) {
+	a := &API{Config: c, origin: http.NewCrossOriginProtection(), metrics: newMetrics(c.Metrics)}
+	for _, o := range c.Origins {
+		if err := a.origin.AddTrustedOrigin(o); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// NoCORS are the paths under prefix that no other origin may read.
+func NoCORS(prefix string) []string {
+	prefix = strings.TrimSuffix(prefix, "/")
+	return []string{prefix + "/login", prefix + "/bootstrap"}
+}
+
+// Routes mounts the surface under prefix ("/api/auth", or "/" for none).
+func (a *API) Routes(mux *http.ServeMux, prefix string) {
+	prefix = strings.TrimSuffix(prefix, "/")
+	open := func(pattern string, h web.Handler) {
+		method, path, _ := strings.Cut(pattern, " ")
+		mux.Handle(method+" "+prefix+path, a.Web.Handle(a.sameOrigin(h)))
+	}
+	require := a.Guard.Require()
+	guarded := func(pattern string, h web.Handler) {
+		method, path, _ := strings.Cut(pattern, " ")
+		mux.Handle(method+" "+prefix+path, require(a.Web.Handle(noteSubject(h))))
+	}
+	cookiePath := prefix
+	if cookiePath == "" {
+		cookiePath = "/"
+	}
+	open("POST /register", a.register)
+	open("POST /bootstrap", a.bootstrap)
+	open("POST /login", a.login(cookiePath))
+	open("POST /refresh", a.refresh(cookiePath))
+	open("POST /logout", a.logout(cookiePath))
+	open("DELETE /logout", a.logout(cookiePath))
+	guarded("GET /account", a.account)
+	guarded("PATCH /account", a.rename)
+	guarded("POST /account/password", a.password)
+	guarded("GET /account/sessions", a.sessions)
+	guarded("DELETE /account/sessions", a.endSessions)
+	guarded("DELETE /account/sessions/{id}", a.endSession)
+}
+
+// sameOrigin refuses what a browser sends for a page of another origin, so that no page can log its
+// visitor in under another name or spend an ambient cookie.
+func (a *API) sameOrigin(h web.Handler) web.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if err := a.origin.Check(r); err != nil {
+			return problem.Wrap(problem.Forbidden, "origin_refused", err)
+		}
+		return h(w, r)
+	}
+}
+
+// noteSubject puts the caller into the log line.
+func noteSubject(h web.Handler) web.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		web.SetSubject(r.Context(), guard.Identity(r.Context()).Subject())
+		return h(w, r)
+	}
+}
+
+// from says where the request came from, for the audit log.
+func from(r *http.Request) audit.From {
+	return audit.From{
+		Address: web.Address(r.Context()), UserAgent: web.UserAgent(r), RequestID: web.RequestID(r.Context()),
+		Actor: guard.Identity(r.Context()).Subject(),
+	}
+}

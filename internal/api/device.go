@@ -1,0 +1,56 @@
+package api
+
+import "strings"
+
+// Browsers name themselves and their ancestors, so the more particular stand first.
+var (
+	browsers = [][2]string{
+		{"Edg/", "Edge"},
+		{"OPR/", "Opera"},
+		{"SamsungBrowser/", "Samsung Internet"},
+		{"Firefox/", "Firefox"},
+		{"FxiOS/", "Firefox"},
+		{"CriOS/", "Chrome"},
+		{"Chrome/", "Chrome"},
+		{"Safari/", "Safari"},
+		{"curl/", "curl"},
+		{"PostmanRuntime/", "Postman"},
+		{"okhttp/", "Android app"},
+		{"python-requests/", "Python"},
+		{"Go-http-client/", "Go"},
+		{"node", "Node.js"},
+	}
+	systems = [][2]string{
+		{"iPhone", "iPhone"},
+		{"iPad", "iPad"},
+		{"Android", "Android"},
+		{"Windows", "Windows"},
+		{"Mac OS X", "macOS"},
+		{"CrOS", "ChromeOS"},
+		{"Linux", "Linux"},
+	}
+)
+
+// device is a short name for a User-Agent, so that people recognise their own sessions in a list. It is a hint to a
+// person, never an input to a decision.
+func device(userAgent string) string {
+	browser, system := first(browsers, userAgent), first(systems, userAgent)
+	switch {
+	case browser == "" && system == "":
+		return "unknown"
+	case system == "":
+		return browser
+	case browser == "":
+		return system
+	}
+	return browser + " on " + system
+}
+
+func first(table [][2]string, s string) string {
+	for _, row := range table {
+		if strings.Contains(s, row[0]) {
+			return row[1]
+		}
+	}
+	return ""
+}

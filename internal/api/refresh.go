@@ -1,0 +1,148 @@
+package api
+
+import (
+	"crypto/subtle"
+	"net/http"
+	"strings"
+
+	"github.com/sandi-auth/sandi/guard"
+	"github.com/sandi-auth/sandi/internal/problem"
+	"github.com/sandi-auth/sandi/internal/session"
+	"github.com/sandi-auth/sandi/internal/web"
+)
+
+// presented is a token as it came with a request.
+type presented struct {
+	token  string
+	cookie bool // ambient: the browser sent it, perhaps for somebody else's page
+}
+
+// refreshToken finds the refresh token: Authorization, the JSON body, or the cookie. Two explicit ones are refused, and
+// an explicit one makes the cookie ignored.
+func (a *API) refreshToken(w http.ResponseWriter, r *http.Request) (presented, error) {
+	header, err := bearer(r)
+	if err != nil {
+		return presented{}, err
+	}
+	var body struct {
+		RefreshToken string `json:"refresh_token"`
+	}
+	if r.ContentLength != 0 { // unknown (-1) is read too
+		if err := web.Decode(w, r, &body); err != nil {
+			return presented{}, err
+		}
+	}
+	switch {
+	case header != "" && body.RefreshToken != "":
+		e := problem.New(problem.Invalid, "invalid_request")
+		e.Sentence = "token_twice"
+		return presented{}, e
+	case header != "":
+		return presented{token: header}, nil
+	case body.RefreshToken != "":
+		return presented{token: body.RefreshToken}, nil
+	}
+	if c := r.CookiesNamed(a.Cookies.Refresh); len(c) == 1 {
+		return presented{token: c[0].Value, cookie: true}, nil
+	}
+	return presented{}, nil
+}
+
+// bearer is the token of the Authorization header, empty where there is none of that scheme.
+func bearer(r *http.Request) (string, error) {
+	values := r.Header.Values("Authorization")
+	if len(values) == 0 {
+		return "", nil
+	}
+	scheme, value, ok := strings.Cut(values[0], " ")
+	if len(values) > 1 || !ok || !strings.EqualFold(scheme, "Bearer") || strings.TrimSpace(value) == "" {
+		e := problem.New(problem.Invalid, "invalid_request")
+		e.Sentence = "authorization_malformed"
+		return "", e
+	}
+	return strings.TrimSpace(value), nil
+}
+
+// checkAmbient asks a request that rides on a cookie for the CSRF value, which only a page of ours can read. The
+// token's MAC says whose session it is, without the database.
+func (a *API) checkAmbient(r *http.Request, p presented) error {
+	if !p.cookie {
+		return nil
+	}
+	opened, err := a.Sessions.Open(p.token)
+	if err != nil {
+		return err
+	}
+	got, want := r.Header.Get("X-CSRF-TOKEN"), a.Sessions.CSRF(opened.ID)
+	if subtle.ConstantTimeCompare([]byte(got), []byte(want)) != 1 {
+		return problem.New(problem.Forbidden, "csrf_failed")
+	}
+	return nil
+}
+
+// refresh rotates the refresh token and mints the next access token.
+func (a *API) refresh(cookiePath string) web.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		p, err := a.refreshToken(w, r) // 4
+		if err != nil {
+			return err
+		}
+		if p.token == "" {
+			e := problem.New(problem.Unauthenticated, "token_missing")
+			e.Sentence = "refresh_missing"
+			return e
+		}
+		if !session.IsRefresh(p.token) { // an access token here is a common slip, and worth its own answer
+			e := problem.New(problem.Unauthenticated, "token_wrong_type")
+			e.Sentence = "refresh_wanted"
+			return e
+		}
+		if err := a.checkAmbient(r, p); err != nil { // 3
+			return err
+		}
+		res, err := a.Sessions.Rotate(r.Context(), p.token, "", "", from(r)) // 5, 6
+		if err != nil {
+			return err
+		}
+		web.SetSubject(r.Context(), res.User.Subject)
+		return a.answer(w, r, cookiePath, res.Session, res.User, res.Refresh, res.Session.LastUsedAt, false) // 7
+	}
+}
+
+// logout ends the sign-in that the token, access or refresh, belongs to, with all its grants.
+func (a *API) logout(cookiePath string) web.Handler {
+	end := func(w http.ResponseWriter, r *http.Request, id session.ID, subject string) error {
+		web.SetSubject(r.Context(), subject)
+		if err := a.Sessions.End(r.Context(), id, subject, true, session.LoggedOut, from(r)); err != nil { // 6
+			return err
+		}
+		a.clearCookies(w, cookiePath)
+		return web.JSON(w, http.StatusOK, message{a.Web.Sentence(r, "logout_ok", nil)}) // 7
+	}
+	byAccess := a.Guard.Require()(a.Web.Handle(func(w http.ResponseWriter, r *http.Request) error { // 3
+		t := guard.Identity(r.Context())
+		id, err := session.ParseID(t.Session())
+		if err != nil {
+			return notFound(err)
+		}
+		return end(w, r, id, t.Subject())
+	}))
+	return func(w http.ResponseWriter, r *http.Request) error {
+		p, err := a.refreshToken(w, r) // 4
+		if err != nil {
+			return err
+		}
+		if !session.IsRefresh(p.token) {
+			byAccess.ServeHTTP(w, r)
+			return nil
+		}
+		if err := a.checkAmbient(r, p); err != nil { // 3
+			return err
+		}
+		s, err := a.Sessions.Owner(r.Context(), p.token) // 5
+		if err != nil {
+			return err
+		}
+		return end(w, r, s.ID, s.Subject)
+	}
+}

@@ -1,0 +1,45 @@
+// Package audit is what happened: append-only events, committed in the same
+// transaction as the change they tell of.
+package audit
+
+import "time"
+
+// From says where a request came from. It is passed explicitly to whatever
+// changes something, and copied into the event.
+type From struct {
+	Address   string // the client's IP address, without port; empty for the command line
+	UserAgent string // at most 256 bytes, control characters removed
+	RequestID string
+	Actor     string // the subject who did it, or "cli"; empty when not known (a login)
+}
+
+// Event is one row of the audit log. It never holds a token, password or code.
+type Event struct {
+	Seq     int64     // assigned by the store, ascending
+	At      time.Time // zero: the time of its transaction
+	Action  Action
+	Subject string // the user it happened to
+	Session string // the session's id in text form, where there is one
+	From    From
+	Detail  map[string]string
+}
+
+// Action names what happened. The names are stable: people alert on them.
+type Action string
+
+// The actions.
+const (
+	UserCreated      Action = "user.created"
+	UserDisabled     Action = "user.disabled"
+	UserEnabled      Action = "user.enabled"
+	UserRenamed      Action = "user.renamed"
+	PasswordChanged  Action = "user.password_changed"
+	PasswordRehashed Action = "user.password_rehashed"
+	AdminBootstrap   Action = "admin.bootstrapped"
+	SessionBegun     Action = "session.begun"
+	SessionEnded     Action = "session.ended"
+	RefreshReused    Action = "session.refresh_reused"
+	RolledForward    Action = "session.rolled_forward"
+	LoginRefused     Action = "login.refused"
+	KeyCreated       Action = "key.created"
+)

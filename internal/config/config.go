@@ -1,0 +1,129 @@
+package config
+
+import "time"
+
+// Config is the whole configuration. Default returns the one to start from; a
+// zero value whose field has an unset tag is filled in by Resolved.
+type Config struct {
+	Issuer     string     `yaml:"issuer" unset:"http:// and listen.addr, where that is on loopback" doc:"The URL under which clients reach this server: the iss of every token. It is https, except on loopback, and has no query, fragment or slash at its end. Set it for every real use, once: changing it later refuses all tokens in the field."`
+	Data       string     `yaml:"data" doc:"The folder of the database, the keys and the bootstrap secret. It is made with mode 0700. Change it to keep them on another disk."`
+	Listen     Listen     `yaml:"listen" doc:"The public listener."`
+	Admin      Admin      `yaml:"admin" doc:"The operators' listener: metrics."`
+	Store      Store      `yaml:"store" doc:"Where users, sessions and keys are kept."`
+	Token      Token      `yaml:"token" doc:"What tokens look like and how long they live."`
+	Session    Session    `yaml:"session" doc:"Logins and their refresh tokens."`
+	Key        Key        `yaml:"key" doc:"Signing keys and the master key that encrypts them."`
+	API        API        `yaml:"api" doc:"The first-party API: register, login, refresh, logout, account."`
+	Cookie     Cookie     `yaml:"cookie" doc:"Names of the cookies of a login by cookie."`
+	Password   Password   `yaml:"password" doc:"How passwords are judged and hashed (argon2id)."`
+	Throttle   Throttle   `yaml:"throttle" doc:"How failed logins are slowed down."`
+	Revocation Revocation `yaml:"revocation" doc:"The list of what was revoked."`
+	Log        Log        `yaml:"log" doc:"The log on standard error."`
+}
+
+// Listen is the public listener.
+type Listen struct {
+	Addr            string        `yaml:"addr" doc:"Host and port of the public listener. Port 0 takes a free one. Change the host only together with a proxy that ends TLS."`
+	InsecurePlain   bool          `yaml:"insecure_plain" doc:"Allows a listener off loopback although it speaks plain HTTP. Set it only where a proxy in a trusted network ends TLS: whoever can read that network reads every password and token."`
+	TrustedProxies  []string      `yaml:"trusted_proxies" doc:"Networks (CIDR) whose X-Forwarded-For and X-Forwarded-Proto are believed. Empty: nobody's. List exactly the proxies in front of this server, or strangers choose the address that throttles and logs see."`
+	ShutdownTimeout time.Duration `yaml:"shutdown_timeout" range:"1s..5m" doc:"How long a stop waits for running requests. Keep it below the grace period of whatever sends SIGTERM."`
+}
+
+// Admin is the operators' listener.
+type Admin struct {
+	Addr          string `yaml:"addr" doc:"Host and port of /metrics. Empty: none."`
+	InsecurePlain bool   `yaml:"insecure_plain" doc:"Allows the operators' listener off loopback although it speaks plain HTTP. Set it only in a network where everybody may read the metrics."`
+}
+
+// Store is where everything is kept.
+type Store struct {
+	URL string `yaml:"url" unset:"sqlite: and DATA/sandi.db" secret:"url" doc:"The database, sqlite:PATH."`
+}
+
+// Token is what tokens look like.
+type Token struct {
+	Profile                  string        `yaml:"profile" oneof:"sandi flask apigee hourly" doc:"Lifetimes of access token, unused session and session: sandi 15m / 14d / 30d, flask 15m / 30d / 30d and the refresh token is never replaced, apigee 30m / 24h / 24h, hourly 1h / 24h / 24h. The last three are for moving an existing system here as it is."`
+	Access                   time.Duration `yaml:"access" range:"1s..24h" unset:"the profile's" doc:"How long an access token lives, in whole seconds. Shorter is safer where something verifies tokens without following the revocation list; over 1h needs insecure_long_access_tokens."`
+	RefreshIdle              time.Duration `yaml:"refresh_idle" range:"1s..365d" unset:"the profile's" doc:"How long a session lives without being refreshed."`
+	RefreshAbsolute          time.Duration `yaml:"refresh_absolute" range:"1s..365d" unset:"the profile's" doc:"How long a session lives at most; then its user logs in again."`
+	Audience                 []string      `yaml:"audience" unset:"the issuer" doc:"The aud of every access token: the APIs it is meant for. Name them where tokens are verified elsewhere."`
+	Algorithm                string        `yaml:"algorithm" oneof:"ES256 EdDSA RS256 PS256 HS256" doc:"The signature algorithm of new keys. RS256 for verifiers that know nothing else; HS256 only where this server alone verifies, because whoever verifies with it can also sign."`
+	SecretFile               string        `yaml:"secret_file" doc:"File with the HS256 secret, mode 0600, at least 32 random bytes ('sandi key secret' makes one). Only with, and then required by, algorithm HS256."`
+	InsecureLongAccessTokens bool          `yaml:"insecure_long_access_tokens" doc:"Allows token.access over 1h. A stolen token then works for that long wherever the revocation list is not followed."`
+	InsecureNoRotation       bool          `yaml:"insecure_no_rotation" doc:"Answers every refresh with the same refresh token, so that a stolen one is never noticed. The profile flask sets it, because its clients use one refresh token again and again."`
+}
+
+// Session is a login and its refresh token.
+type Session struct {
+	RetryWindow time.Duration `yaml:"retry_window" range:"0s..1m" doc:"How long after a rotation the replaced refresh token is still answered with its successor, for lost answers and second tabs. After it the old token is taken as stolen and the session ends."`
+	MaxPerUser  int           `yaml:"max_per_user" range:"1..10000" doc:"Sessions a user may have at once; a further login ends the oldest."`
+}
+
+// Key is about signing keys and the master key.
+type Key struct {
+	RotateEvery time.Duration `yaml:"rotate_every" range:"1h..365d" doc:"How often a new signing key takes over. The old one stays published until its last token is dead."`
+	MasterFile  string        `yaml:"master_file" unset:"DATA/master.key" doc:"File with the master key, mode 0600: it encrypts the signing keys and authenticates refresh tokens. Keep it, and its backup, apart from the database."`
+}
+
+// API is the first-party API.
+type API struct {
+	Prefixes     []string `yaml:"prefixes" doc:"Paths under which the API is mounted. The first is the path of the refresh cookie."`
+	Transport    string   `yaml:"transport" oneof:"bearer cookie both" doc:"How tokens travel: bearer in the answer's JSON, cookie in HttpOnly cookies for browsers, both as each login asks for."`
+	Registration string   `yaml:"registration" oneof:"closed open" doc:"open lets anybody make an account by POST /register; closed leaves that to 'sandi user add'."`
+	Origins      []string `yaml:"origins" doc:"Exact origins of web pages (https://app.example.com) that may call the API from a browser and log in by cookie. The issuer's own is always allowed."`
+}
+
+// Cookie names the cookies.
+type Cookie struct {
+	Access        string `yaml:"access" unset:"__Host-sandi_access, on plain loopback sandi_access" doc:"Cookie that carries the access token."`
+	Refresh       string `yaml:"refresh" unset:"__Secure-sandi_refresh, on plain loopback sandi_refresh" doc:"Cookie that carries the refresh token; its path is the API's, so that it cannot be a __Host- cookie."`
+	CSRF          string `yaml:"csrf" unset:"__Host-sandi_csrf, on plain loopback sandi_csrf" doc:"Cookie whose value a page sends back in the header X-CSRF-TOKEN. It is readable for scripts and no secret to them."`
+	InsecureNames bool   `yaml:"insecure_names" doc:"Allows names without __Host- or __Secure- under an https issuer. Another host of the same domain can then overwrite them; set it for clients that expect a certain name."`
+}
+
+// Password is how passwords are judged and hashed.
+type Password struct {
+	MemoryKiB   int      `yaml:"memory_kib" range:"19456..4194304" doc:"Memory of one hash, in KiB. Hashes made with less are renewed at the next login."`
+	Iterations  int      `yaml:"iterations" range:"2..100" doc:"Passes over that memory."`
+	Parallelism int      `yaml:"parallelism" range:"1..64" doc:"Lanes of one hash."`
+	Concurrency int      `yaml:"concurrency" range:"0..1024" doc:"Hashes computed at once; 0 is one per core. Memory in use is this times memory_kib."`
+	Queue       int      `yaml:"queue" range:"1..10000" doc:"Logins that may wait for a hash; beyond it the answer is 503 with Retry-After."`
+	MinLength   int      `yaml:"min_length" range:"8..64" doc:"Least length of a password, in characters."`
+	MaxLength   int      `yaml:"max_length" range:"64..1024" doc:"Greatest length of a password, in bytes."`
+	Words       []string `yaml:"words" doc:"Words that a password must not rest on: the names of your company and product."`
+}
+
+// Throttle is how failed logins are slowed down.
+type Throttle struct {
+	AccountFailures int           `yaml:"account_failures" range:"1..100" doc:"Failed logins of one account before the next must wait. The wait doubles with each failure, and ends by itself: nobody can lock an account for good."`
+	AddressFailures int           `yaml:"address_failures" range:"1..10000" doc:"Failed logins from one address (IPv6: one /64) before the next must wait. Raise it where many users share an address."`
+	MaxDelay        time.Duration `yaml:"max_delay" range:"1s..24h" doc:"The longest wait."`
+}
+
+// Revocation is the list of what was revoked.
+type Revocation struct {
+	MaxStaleness time.Duration `yaml:"max_staleness" range:"1s..1h" unset:"60s, or token.access where that is shorter" doc:"How long requests are still let in by the last known list when the store cannot be read; then they get 503. Never more than token.access."`
+}
+
+// Log is the log on standard error.
+type Log struct {
+	Level  string `yaml:"level" oneof:"debug info warn error" doc:"The least level that is written."`
+	Format string `yaml:"format" oneof:"auto json text" doc:"auto is coloured lines on a terminal and JSON elsewhere."`
+}
+
+// Default is the configuration that holds where nothing is set. Its zero values
+// stand for what Resolved fills in.
+func Default() Config {
+	return Config{
+		Data:     "./sandi-data",
+		Listen:   Listen{Addr: "127.0.0.1:8080", ShutdownTimeout: 15 * time.Second},
+		Admin:    Admin{Addr: "127.0.0.1:9090"},
+		Token:    Token{Profile: "sandi", Algorithm: "ES256"},
+		Session:  Session{RetryWindow: 10 * time.Second, MaxPerUser: 100},
+		Key:      Key{RotateEvery: 30 * day},
+		API:      API{Prefixes: []string{"/api/auth"}, Transport: "bearer", Registration: "closed"},
+		Password: Password{MemoryKiB: 19456, Iterations: 2, Parallelism: 1, Queue: 64, MinLength: 8, MaxLength: 1024},
+		Throttle: Throttle{AccountFailures: 5, AddressFailures: 30, MaxDelay: 15 * time.Minute},
+		Log:      Log{Level: "info", Format: "auto"},
+	}
+}

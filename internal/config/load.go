@@ -1,0 +1,160 @@
+package config
+
+import (
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Load reads the configuration: Default, then the YAML file at path (none when
+// path is empty), then the SANDI_... variables of environ (as os.Environ gives
+// them; SANDI_CONFIG is the command's own), then flags, which map a setting's
+// path ("listen.addr") to its text. What remains unset is filled in by
+// Resolved. The error is an *Error with every fault found.
+func Load(path string, environ []string, flags map[string]string) (Config, error) {
+	c := Default()
+	l := &loader{origins: map[string]Fault{}}
+	l.file(&c, path)
+	l.environ(&c, environ)
+	l.flags(&c, flags)
+	l.conflicts(&c)
+	c = c.Resolved("")
+	var found faults
+	c.validate(&found)
+	for _, f := range found.list {
+		l.locate(f)
+	}
+	return c, l.err()
+}
+
+// loader collects faults, and where each setting came from.
+type loader struct {
+	faults
+	origins map[string]Fault // by path; Source, Line and Column only
+}
+
+func (l *loader) file(c *Config, path string) {
+	if path == "" {
+		return
+	}
+	text, err := readFile(path)
+	if err != nil {
+		l.add(Fault{Message: err.Error(), Hint: "check --config and SANDI_CONFIG"})
+		return
+	}
+	yamlFile{loader: l, name: path}.load(c, text)
+}
+
+func (l *loader) environ(c *Config, environ []string) {
+	known := map[string]field{}
+	for _, f := range settings(c) {
+		known[f.env()] = f
+	}
+	for _, entry := range slices.Sorted(slices.Values(environ)) {
+		name, text, _ := strings.Cut(entry, "=")
+		if !strings.HasPrefix(name, envPrefix) || name == "SANDI_CONFIG" {
+			continue
+		}
+		if f, ok := known[name]; ok {
+			l.text(f, name, text)
+			continue
+		}
+		l.add(Fault{Source: printable(name), Message: "unknown environment variable", Hint: suggestEnv(name, known)})
+	}
+}
+
+// suggestEnv is the hint for an unknown variable. The prefix that all share
+// would make any two alike, so it is left out of the comparison.
+func suggestEnv(name string, known map[string]field) string {
+	var rests []string
+	for k := range known {
+		rests = append(rests, strings.TrimPrefix(k, envPrefix))
+	}
+	slices.Sort(rests)
+	if near := nearest(strings.TrimPrefix(name, envPrefix), rests); near != "" {
+		return didYouMean(envPrefix + near)
+	}
+	return "'sandi config doc' lists all settings"
+}
+
+func (l *loader) flags(c *Config, flags map[string]string) {
+	for _, f := range settings(c) {
+		if text, ok := flags[f.path]; ok {
+			l.text(f, "command line", text)
+		}
+	}
+}
+
+// text sets one setting, over whatever an earlier source made of it.
+func (l *loader) text(f field, source, text string) {
+	l.origins[f.path] = Fault{Source: source}
+	if message, hint := f.set(text); message != "" {
+		l.add(Fault{Path: f.path, Source: source, Message: message, Hint: hint})
+	}
+}
+
+// conflicts judges what only the presence of a setting shows.
+func (l *loader) conflicts(c *Config) {
+	const path = "token.insecure_no_rotation"
+	if _, set := l.origins[path]; set && c.Token.Profile == "flask" && !c.Token.InsecureNoRotation {
+		l.locate(Fault{
+			Path: path, Message: "is false, but the profile flask refreshes without rotation",
+			Hint: "for its lifetimes with rotation, set token.profile to sandi and token.refresh_idle to 30d",
+		})
+	}
+}
+
+// locate adds a fault of a setting, with where the setting came from, unless
+// that place is already known to be wrong.
+func (l *loader) locate(f Fault) {
+	o := l.origins[f.Path]
+	f.Source, f.Line, f.Column = o.Source, o.Line, o.Column
+	if !l.has(f.Path, f.Source) {
+		l.add(f)
+	}
+}
+
+// settingsTree are the top-level fields of c, sections closed.
+func settingsTree(c *Config) []field { return children(reflect.ValueOf(c).Elem(), "") }
+
+func find(fields []field, path string) (field, bool) {
+	i := slices.IndexFunc(fields, func(f field) bool { return f.path == path })
+	if i < 0 {
+		return field{}, false
+	}
+	return fields[i], true
+}
+
+// suggest is the hint for an unknown key among siblings: the nearest of them,
+// else a setting of that name elsewhere, else what there is.
+func suggest(path string, siblings []field) string {
+	key := path[strings.LastIndexByte(path, '.')+1:]
+	keys := make([]string, len(siblings))
+	for i, f := range siblings {
+		keys[i] = f.key()
+	}
+	if near := nearest(key, keys); near != "" {
+		return didYouMean(near)
+	}
+	c := Default()
+	for _, f := range settings(&c) {
+		if f.key() == key || f.path == key {
+			return didYouMean(f.path)
+		}
+	}
+	return "the keys here are: " + strings.Join(keys, ", ")
+}
+
+func didYouMean(name string) string { return "did you mean " + strconv.Quote(name) + "?" }
+
+// Path is the configuration file that the environment names (SANDI_CONFIG), or "".
+func Path(environ []string) string {
+	path := ""
+	for _, entry := range environ {
+		if p, ok := strings.CutPrefix(entry, "SANDI_CONFIG="); ok {
+			path = p
+		}
+	}
+	return path
+}

@@ -1,0 +1,118 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/sandi-auth/sandi/internal/demo"
+	"github.com/sandi-auth/sandi/internal/problem"
+	"github.com/sandi-auth/sandi/internal/web"
+)
+
+// public is the table of contents of the public listener.
+func (s *Server) public() http.Handler {
+	mux := http.NewServeMux()
+	for _, prefix := range s.cfg.API.Prefixes {
+		s.api.Routes(mux, prefix)
+	}
+	mux.Handle("GET /.well-known/jwks.json", s.web.Handle(s.jwks))
+	mux.Handle("GET /.well-known/oauth-authorization-server", s.web.Handle(s.metadata))
+	mux.Handle("GET /healthz", s.web.Handle(s.healthz))
+	mux.Handle("GET /readyz", s.web.Handle(s.readyz))
+	if s.demo != nil { // its one port carries everything
+		demo.New(s.guard, s.web, s.db).Routes(mux)
+		mux.Handle("GET /metrics", s.metricsPage())
+	}
+	return s.web.Wrap(s.web.Mux(mux))
+}
+
+// operations is the table of contents of the operators' listener.
+func (s *Server) operations() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", s.metricsPage())
+	mux.Handle("GET /healthz", s.web.Handle(s.healthz))
+	mux.Handle("GET /readyz", s.web.Handle(s.readyz))
+	return s.web.Wrap(s.web.Mux(mux))
+}
+
+func (s *Server) metricsPage() http.Handler {
+	return promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{})
+}
+
+// jwks publishes the public keys. Verifiers may keep them for five minutes: the time that a key is
+// published before it signs.
+func (s *Server) jwks(w http.ResponseWriter, _ *http.Request) error {
+	body, err := json.Marshal(s.ring.KeySet())
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/jwk-set+json")
+	w.Header().Set("Cache-Control", "public, max-age=300")
+	w.Header().Set("Access-Control-Allow-Origin", "*") // public by nature, and no cookie rides along
+	_, _ = w.Write(body)
+	return nil
+}
+
+// metadata is the part of RFC 8414 that there is: who issues, and where the keys are.
+func (s *Server) metadata(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Cache-Control", "public, max-age=300")
+	return web.JSON(w, http.StatusOK, struct {
+		Issuer  string `json:"issuer"`
+		JWKSURI string `json:"jwks_uri"`
+	}{s.cfg.Issuer, s.cfg.Issuer + "/.well-known/jwks.json"})
+}
+
+type status struct {
+	Status string `json:"status"`
+}
+
+// healthz says that the process answers.
+func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) error {
+	return web.JSON(w, http.StatusOK, status{"ok"})
+}
+
+// readyz says that requests may be sent here: the store answers, the revocations are known, no stop is under way.
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) error {
+	notReady := &problem.Error{Kind: problem.Unavailable, Code: "temporarily_unavailable", Sentence: "not_ready", RetryAfter: time.Second}
+	if s.stopping.Load() {
+		return notReady
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	if err := s.db.Ping(ctx); err != nil {
+		notReady.Cause = err
+		return notReady
+	}
+	if _, err := s.revocations.Revoked(nil); err != nil {
+		notReady.Cause = err
+		return notReady
+	}
+	return web.JSON(w, http.StatusOK, status{"ready"})
+}
+
+// gauges are read when the metrics are.
+func (s *Server) gauges() {
+	gauge := func(name, help string, read func() float64) {
+		s.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
+	}
+	gauge("sandi_sessions", "Sessions alive.", func() float64 {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		n, err := s.db.CountSessions(ctx, s.now())
+		if err != nil {
+			s.log.Error("count sessions", "error", err)
+			return -1
+		}
+		return float64(n)
+	})
+	gauge("sandi_revocations", "Entries of the revocation list.", func() float64 { return float64(s.revocations.Len()) })
+	gauge("sandi_hashing_running", "Password hashes being computed.", func() float64 { n, _ := s.accounts.Hashing(); return float64(n) })
+	gauge("sandi_hashing_waiting", "Logins waiting for a password hash.", func() float64 { _, n := s.accounts.Hashing(); return float64(n) })
+	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+}

@@ -1,0 +1,325 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sandi-auth/sandi/guard"
+	"github.com/sandi-auth/sandi/internal/account"
+	"github.com/sandi-auth/sandi/internal/api"
+	"github.com/sandi-auth/sandi/internal/cluster"
+	"github.com/sandi-auth/sandi/internal/config"
+	"github.com/sandi-auth/sandi/internal/key"
+	"github.com/sandi-auth/sandi/internal/revocation"
+	"github.com/sandi-auth/sandi/internal/session"
+	"github.com/sandi-auth/sandi/internal/store"
+	"github.com/sandi-auth/sandi/internal/token"
+	"github.com/sandi-auth/sandi/internal/web"
+	"github.com/sandi-auth/sandi/jwt"
+)
+
+// Options are what New needs.
+type Options struct {
+	Config config.Config // validated; what is unset is resolved here
+	Logger *slog.Logger
+	Stdout io.Writer // what an operator is to read: the bootstrap secret, the demo's lines
+	// Demo mounts the seeds' applications and makes their accounts; nil in real use.
+	Demo *Demo
+	Now  func() time.Time // default time.Now
+	// InsecureWeakHash makes password hashes cheap. It is for tests, which make thousands.
+	InsecureWeakHash bool
+}
+
+// Server is everything, wired and listening.
+type Server struct {
+	cfg      config.Config
+	log      *slog.Logger
+	now      func() time.Time
+	registry *prometheus.Registry
+
+	db          *store.DB
+	ring        *key.Ring
+	revocations *guard.RevocationList
+	follower    *revocation.Follower
+	limits      *cluster.Memory
+	accounts    *account.Service
+	sessions    *session.Service
+	minter      *token.Minter
+	guard       *guard.Guard
+	web         *web.Web
+	api         *api.API
+	demo        *Demo
+	weakHash    bool
+
+	listener, adminListener net.Listener
+	stopping                atomic.Bool // readyz says no while requests drain
+}
+
+// New listens, opens the store and wires every part. What it opened is closed again when it fails.
+func New(ctx context.Context, o Options) (_ *Server, err error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s := &Server{cfg: o.Config, log: o.Logger, now: o.Now, demo: o.Demo, weakHash: o.InsecureWeakHash, registry: prometheus.NewRegistry()}
+	defer func() {
+		if err != nil {
+			_ = s.Close()
+		}
+	}()
+	for _, step := range []func(context.Context) error{s.listen, s.openStore, s.openKeys, s.openRevocations, s.wire} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return s, s.welcome(ctx, o.Stdout)
+}
+
+// listen takes the ports first: they are what most often is not to be had, and the issuer may depend on them.
+func (s *Server) listen(context.Context) (err error) {
+	if s.listener, err = listenOn(s.cfg.Listen.Addr, "listen.addr"); err != nil {
+		return err
+	}
+	s.cfg = s.cfg.Resolved(s.listener.Addr().String())
+	if s.cfg.Admin.Addr == "" || s.demo != nil {
+		return nil
+	}
+	s.adminListener, err = listenOn(s.cfg.Admin.Addr, "admin.addr")
+	return err
+}
+
+func listenOn(addr, setting string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		if op, ok := errors.AsType[*net.OpError](err); ok {
+			err = op.Err
+		}
+		return nil, fmt.Errorf("listen on %s (%s): %w", addr, setting, err)
+	}
+	return l, nil
+}
+
+func (s *Server) openStore(ctx context.Context) (err error) {
+	if err := os.MkdirAll(s.cfg.Data, 0o700); err != nil {
+		return fmt.Errorf("make data folder: %w", err)
+	}
+	s.revocations = guard.NewRevocationList(guard.RevocationListConfig{MaxStaleness: s.cfg.Revocation.MaxStaleness, Now: s.now})
+	s.db, err = store.Open(ctx, store.Config{
+		URL: s.cfg.Store.URL, Now: s.now, Logger: s.log, AccessLifetime: s.cfg.Lifetimes().Access,
+		Revoked: func(entries []revocation.Entry) { revocation.Apply(s.revocations, entries) },
+	})
+	return err
+}
+
+func (s *Server) openKeys(ctx context.Context) error {
+	master, err := key.LoadOrCreateMaster(s.cfg.Key.MasterFile)
+	if err != nil {
+		return err
+	}
+	life := s.cfg.Lifetimes()
+	s.ring, err = key.NewRing(key.Config{
+		Store: s.db, Master: master, Algorithm: jwt.Algorithm(s.cfg.Token.Algorithm), SecretFile: s.cfg.Token.SecretFile,
+		AccessLifetime: life.Access, RotateEvery: s.cfg.Key.RotateEvery, Now: s.now, Logger: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.ring.Load(ctx); err != nil {
+		return err
+	}
+	s.sessions, err = session.New(session.Config{
+		Store: s.db, MACKeys: []session.MACKey{{ID: master.ID(), Key: master.Derive("refresh token", 32)}},
+		CSRFKey: master.Derive("csrf value", 32), MaxPerUser: s.cfg.Session.MaxPerUser,
+		Limits:   session.Limits{RetryWindow: s.cfg.Session.RetryWindow, Idle: life.Idle, Rotate: life.Rotate},
+		Absolute: life.Absolute, Now: s.now, Logger: s.log,
+	})
+	return err
+}
+
+func (s *Server) openRevocations(ctx context.Context) error {
+	s.follower = revocation.NewFollower(revocation.Config{Store: s.db, List: s.revocations, Now: s.now, Logger: s.log})
+	return s.follower.Load(ctx)
+}
+
+// wire builds what stands on the store: domains, guard and surfaces.
+func (s *Server) wire(context.Context) (err error) {
+	life := s.cfg.Lifetimes()
+	s.limits = cluster.NewMemory(s.now)
+	p, t := s.cfg.Password, s.cfg.Throttle
+	if s.weakHash {
+		p.MemoryKiB, p.Iterations = 64, 1
+	}
+	s.accounts, err = account.New(account.Config{
+		Store: s.db, Limits: s.limits, Now: s.now, Logger: s.log,
+		Hash:        account.Params{MemoryKiB: p.MemoryKiB, Iterations: p.Iterations, Parallelism: p.Parallelism},
+		Concurrency: p.Concurrency, Queue: p.Queue, MinLength: p.MinLength, MaxLength: p.MaxLength, Words: p.Words, InsecureWeakHash: s.weakHash,
+		AccountFailures: t.AccountFailures, AddressFailures: t.AddressFailures, MaxDelay: t.MaxDelay,
+	})
+	if err != nil {
+		return err
+	}
+	s.minter, err = token.New(token.Config{
+		Issuer: s.cfg.Issuer, Audience: s.cfg.Token.Audience, Lifetime: life.Access, Signer: s.ring.Signer, Now: s.now,
+	})
+	if err != nil {
+		return err
+	}
+	issuer, err := url.Parse(s.cfg.Issuer)
+	if err != nil {
+		return fmt.Errorf("read issuer: %w", err)
+	}
+	s.web = web.New(web.Config{
+		Logger: s.log, Metrics: s.registry, TrustedProxies: s.cfg.Listen.Proxies(), Hosts: hosts(issuer),
+		Origins: s.cfg.API.Origins, NoCORS: s.noCORS(), HSTS: issuer.Scheme == "https", Now: s.now,
+	})
+	s.guard, err = guard.New(guard.Config{
+		Issuer: s.cfg.Issuer, Audience: s.cfg.Token.Audience, Keys: s.ring, Revocations: s.revocations,
+		Sources: []guard.Source{guard.FromHeader(), guard.FromCookie()},
+		Cookie:  guard.CookieConfig{Access: s.cfg.Cookie.Access},
+		Now:     s.now,
+		Observe: func(_ *http.Request, reason guard.Reason) {
+			if reason != "" {
+				s.web.Refused(string(reason))
+			}
+		},
+	})
+	if err != nil {
+		return err
+	}
+	s.api, err = api.New(api.Config{
+		Web: s.web, Accounts: s.accounts, Sessions: s.sessions, Minter: s.minter, Guard: s.guard, Limits: s.limits,
+		Metrics: s.registry, Transport: s.cfg.API.Transport, OpenRegistration: s.cfg.API.Registration == "open",
+		Origins: s.cfg.API.Origins,
+		Cookies: api.Cookies{
+			Access: s.cfg.Cookie.Access, Refresh: s.cfg.Cookie.Refresh, CSRF: s.cfg.Cookie.CSRF,
+			Secure: issuer.Scheme == "https", AccessLife: life.Access, RefreshLife: life.Idle,
+		},
+	})
+	s.gauges()
+	return err
+}
+
+// hosts are the names this server answers for: the issuer's, and where that is loopback, loopback's other spellings.
+func hosts(issuer *url.URL) []string {
+	h := strings.ToLower(issuer.Hostname())
+	if ip := net.ParseIP(h); h == "localhost" || ip != nil && ip.IsLoopback() {
+		return []string{h, "localhost", "127.0.0.1", "::1"}
+	}
+	return []string{h}
+}
+
+func (s *Server) noCORS() (paths []string) {
+	for _, p := range s.cfg.API.Prefixes {
+		paths = append(paths, api.NoCORS(p)...)
+	}
+	return paths
+}
+
+// Addr is the address of the public listener.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// Issuer is the URL that clients call this server by.
+func (s *Server) Issuer() string { return s.cfg.Issuer }
+
+// Close lets go of everything. Run closes when it returns; Close is for a Server that never ran.
+func (s *Server) Close() error {
+	var errs []error
+	for _, l := range []net.Listener{s.listener, s.adminListener} {
+		if l != nil {
+			if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	if s.db != nil {
+		errs = append(errs, s.db.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Run serves until ctx ends, then lets running requests finish, flushes and closes. It returns nil after a
+// clean stop.
+func (s *Server) Run(ctx context.Context) error {
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	g, failed := errgroup.WithContext(background)
+	for _, part := range []func(context.Context) error{s.follower.Run, s.ring.Run, s.accounts.Run, s.housekeep} {
+		g.Go(func() error { return ended(part(background)) })
+	}
+	servers := map[*http.Server]net.Listener{s.httpServer(s.public()): s.listener}
+	if s.adminListener != nil {
+		servers[s.httpServer(s.operations())] = s.adminListener
+	}
+	for srv, l := range servers {
+		g.Go(func() error { return ended(srv.Serve(l)) })
+	}
+	g.Go(func() error {
+		defer stop()
+		select {
+		case <-ctx.Done():
+		case <-failed.Done():
+		}
+		return s.drain(servers)
+	})
+	return errors.Join(g.Wait(), s.Close())
+}
+
+// drain says not ready, stops taking connections, and waits for the requests under way.
+func (s *Server) drain(servers map[*http.Server]net.Listener) error {
+	s.stopping.Store(true)
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Listen.ShutdownTimeout)
+	defer cancel()
+	var errs []error
+	for srv := range servers {
+		if err := srv.Shutdown(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("stop: requests still ran after %s: %w", s.cfg.Listen.ShutdownTimeout, err), srv.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// ended takes the ways in which a part says that it was told to stop for a clean end.
+func ended(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+func (s *Server) httpServer(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: time.Minute,
+		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+}
+
+// housekeep deletes dead sessions in small batches, an hour after their end: until then a late refresh
+// still learns why it is refused.
+func (s *Server) housekeep(ctx context.Context) error {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if n, err := s.db.PurgeSessions(ctx, s.now().Add(-time.Hour), 1000); err != nil && ctx.Err() == nil {
+			s.log.Error("purge sessions", "error", err)
+		} else if n > 0 {
+			s.log.Info("purged sessions", "count", n)
+		}
+	}
+}

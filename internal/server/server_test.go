@@ -1,0 +1,242 @@
+package server_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/sandi-auth/sandi/internal/config"
+	"github.com/sandi-auth/sandi/internal/server"
+)
+
+func TestMain(m *testing.M) {
+	serveIfAsked() // a child of the crash tests
+	goleak.VerifyTestMain(m)
+}
+
+// clock is time that a test moves.
+type clock struct{ offset atomic.Int64 }
+
+func (c *clock) now() time.Time          { return time.Now().Add(time.Duration(c.offset.Load())) }
+func (c *clock) advance(d time.Duration) { c.offset.Add(int64(d)) }
+
+// running is a server of a test, stopped at its end.
+type running struct {
+	t      *testing.T
+	url    string
+	stdout string
+	log    *lockedBuffer
+	clock  *clock
+	dir    string
+	stop   func() error
+}
+
+// advance moves the clock, and waits until the server, to which its list of revocations now looks old, has read it anew.
+func (r *running) advance(d time.Duration) {
+	r.t.Helper()
+	r.clock.advance(d)
+	c := plain(r.t)
+	poll := time.NewTicker(10 * time.Millisecond)
+	defer poll.Stop()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); <-poll.C {
+		if r.call(c, "GET", "/readyz", "", "").status == 200 {
+			return
+		}
+	}
+	r.t.Fatal("not ready after the clock moved")
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// testConfig is the demo's configuration on a free port and a folder of the test's.
+func testConfig(dir string) config.Config {
+	c := server.DemoConfig(config.Default())
+	c.Data, c.Listen.Addr = dir, "127.0.0.1:0"
+	c.Password.Concurrency = 2
+	return c
+}
+
+// start runs a demo server; change, when not nil, alters its configuration.
+func start(t *testing.T, change func(*config.Config)) *running {
+	t.Helper()
+	return startIn(t, t.TempDir(), &server.Demo{}, change)
+}
+
+func startIn(t *testing.T, dir string, demo *server.Demo, change func(*config.Config)) *running {
+	t.Helper()
+	c := testConfig(dir)
+	if change != nil {
+		change(&c)
+	}
+	r := &running{t: t, log: &lockedBuffer{}, clock: &clock{}, dir: dir}
+	var stdout bytes.Buffer
+	s, err := server.New(t.Context(), server.Options{
+		Config: c, Stdout: &stdout, Demo: demo, Now: r.clock.now, InsecureWeakHash: true,
+		Logger: slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	r.url, r.stdout = "http://"+s.Addr(), stdout.String()
+	r.stop = sync.OnceValue(func() error {
+		cancel()
+		return <-done
+	})
+	t.Cleanup(func() {
+		if err := r.stop(); err != nil {
+			t.Errorf("stop: %v", err)
+		}
+		if t.Failed() {
+			t.Logf("log:\n%s", r.log)
+		}
+	})
+	return r
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	body   map[string]any
+	raw    string
+}
+
+func (a answer) str(field string) string { s, _ := a.body[field].(string); return s }
+
+// call sends one request; body is JSON where it starts with a brace, else a form.
+func (r *running) call(c *http.Client, method, path, token, body string, header ...string) answer {
+	r.t.Helper()
+	req, err := http.NewRequestWithContext(context.Background(), method, r.url+path, strings.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	switch {
+	case strings.HasPrefix(body, "{"):
+		req.Header.Set("Content-Type", "application/json")
+	case body != "":
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	a, err := do(c, req)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return a
+}
+
+func do(c *http.Client, req *http.Request) (answer, error) {
+	res, err := c.Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer res.Body.Close()
+	raw, err := io.ReadAll(res.Body)
+	if err != nil {
+		return answer{}, err
+	}
+	a := answer{status: res.StatusCode, header: res.Header, raw: string(raw)}
+	if strings.HasPrefix(res.Header.Get("Content-Type"), "application/json") {
+		if err := json.Unmarshal(raw, &a.body); err != nil {
+			return a, fmt.Errorf("%s: %w", raw, err)
+		}
+	}
+	return a, nil
+}
+
+// plain is a client without cookies and without connections that outlive a test.
+func plain(t *testing.T) *http.Client {
+	tr := &http.Transport{MaxIdleConnsPerHost: 100}
+	t.Cleanup(tr.CloseIdleConnections)
+	return &http.Client{Transport: tr, Timeout: 30 * time.Second}
+}
+
+func browser(t *testing.T) *http.Client {
+	c := plain(t)
+	c.Jar, _ = cookiejar.New(nil)
+	return c
+}
+
+// want fails unless the answer has the status and, where given, the error code.
+func (r *running) want(a answer, status int, code string) answer {
+	r.t.Helper()
+	if a.status != status || a.str("error") != code {
+		r.t.Fatalf("got %d %s, want %d %s", a.status, a.raw, status, code)
+	}
+	return a
+}
+
+func (r *running) login(c *http.Client, username, password string) (access, refresh string) {
+	r.t.Helper()
+	a := r.want(r.call(c, "POST", "/login", "", credentials(username, password)), 200, "")
+	return a.str("access_token"), a.str("refresh_token")
+}
+
+func credentials(username, password string) string {
+	b, _ := json.Marshal(map[string]string{"username": username, "password": password})
+	return string(b)
+}
+
+// adminPassword is what the demo printed.
+func (r *running) adminPassword() string {
+	m := regexp.MustCompile(`admin/(\w+)`).FindStringSubmatch(r.stdout)
+	if m == nil {
+		r.t.Fatalf("no admin password in %q", r.stdout)
+	}
+	return m[1]
+}
+
+func cookie(c *http.Client, rawURL, name string) string {
+	u, _ := url.Parse(rawURL)
+	for _, k := range c.Jar.Cookies(u) {
+		if k.Name == name {
+			return k.Value
+		}
+	}
+	return ""
+}
+
+// newServer builds a server that never runs.
+func newServer(t *testing.T, change func(*testing.T, *config.Config)) (*server.Server, error) {
+	c := testConfig(t.TempDir())
+	change(t, &c)
+	return server.New(t.Context(), server.Options{
+		Config: c, Stdout: io.Discard, Demo: &server.Demo{}, InsecureWeakHash: true, Logger: slog.New(slog.DiscardHandler),
+	})
+}

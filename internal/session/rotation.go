@@ -1,0 +1,79 @@
+package session
+
+import (
+	"crypto/subtle"
+	"time"
+
+	"github.com/sandi-auth/sandi/internal/account"
+)
+
+// Presented is a refresh token whose checksum and MAC were found genuine, and
+// who presents it.
+type Presented struct {
+	ID         ID
+	Generation uint32
+	SecretHash [32]byte
+	ClientID   string
+	JKT        string
+}
+
+// Limits are the lifetimes that a rotation applies. All are positive, RetryWindow may be zero.
+type Limits struct {
+	RetryWindow time.Duration
+	Idle        time.Duration
+	// Rotate false answers a refresh with the same token (the flask profile).
+	Rotate bool
+}
+
+// Step is which rule of the rotation answered (DESIGN.md, Rotation).
+type Step int
+
+// The steps.
+const (
+	StepRefused Step = iota // invalid_grant, nothing changed
+	StepRotated             // 2: g -> g+1
+	StepSame                // 3: rotated within the window, or never rotated by profile: answered with itself
+	StepRetry               // 4: an older generation within the window: answered with the successor
+	StepReuse               // 5: the session is ended
+	StepForward             // 6: a lost write made good
+)
+
+// Rotation is what the store answers.
+type Rotation struct {
+	Step    Step
+	Session Session      // as it is now
+	User    account.User // read in the same transaction, so that roles are fresh
+}
+
+// Classify says which step p falls under at now, for the row s of the user u as
+// they are before anything changes. It is the whole rule; what a store does in
+// its UPDATE is the case StepRotated of it (without rotation: StepSame).
+//
+// A row that is not p's, or not alive, is refused whatever the generation:
+// only who holds the session may end it by reuse.
+func Classify(s Session, u account.User, p Presented, l Limits, now time.Time) Step {
+	mine := s.ID == p.ID && s.ClientID == p.ClientID && s.JKT == p.JKT &&
+		subtle.ConstantTimeCompare(s.SecretHash[:], p.SecretHash[:]) == 1
+	alive := s.Alive(now) && !u.Disabled && u.CredentialVersion == s.CredentialVersion
+	if !mine || !alive {
+		return StepRefused
+	}
+	behind := int64(s.Generation) - int64(p.Generation) // of the presented token
+	recent := now.Sub(s.RotatedAt).Abs() < l.RetryWindow
+	switch {
+	case behind == -1:
+		return StepForward
+	case behind < -1:
+		return StepRefused
+	case behind == 0 && (recent || !l.Rotate):
+		return StepSame
+	case behind == 0:
+		return StepRotated
+	case !l.Rotate:
+		return StepRefused
+	case behind == 1 && recent:
+		return StepRetry
+	default:
+		return StepReuse
+	}
+}

@@ -1,0 +1,223 @@
+package session
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/sandi-auth/sandi/internal/account"
+	"github.com/sandi-auth/sandi/internal/audit"
+	"github.com/sandi-auth/sandi/internal/problem"
+)
+
+// Config is what New needs. Store, both keys, Limits and Absolute are required.
+type Config struct {
+	Store Store
+	// MACKeys authenticate refresh tokens: the first signs, all verify, so that
+	// tokens outlive a change of the master key. Each is 32 bytes or more.
+	MACKeys []MACKey
+	// CSRFKey makes the values of CSRF: 32 bytes or more.
+	CSRFKey []byte
+	Limits  Limits
+	// Absolute is how long after its login a session lives, however often it is refreshed.
+	Absolute time.Duration
+	// MaxPerUser ends a user's oldest sign-in beyond it; zero means 100.
+	MaxPerUser int
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// Logger; nil means none.
+	Logger *slog.Logger
+}
+
+// Service begins, refreshes and ends sessions.
+type Service struct {
+	store    Store
+	codec    codec
+	csrf     MACKey
+	limits   Limits
+	absolute time.Duration
+	max      int
+	now      func() time.Time
+	log      *slog.Logger
+}
+
+// New checks c and builds the service.
+func New(c Config) (*Service, error) {
+	if c.Store == nil || len(c.MACKeys) == 0 {
+		return nil, errors.New("session: Store and MACKeys are required")
+	}
+	short := len(c.CSRFKey) < minKey
+	for i, k := range c.MACKeys {
+		short = short || len(k.Key) < minKey
+		if slices.ContainsFunc(c.MACKeys[:i], func(o MACKey) bool { return o.ID == k.ID }) {
+			return nil, errors.New("session: two MAC keys have the same id")
+		}
+	}
+	if short {
+		return nil, errors.New("session: a MAC key or the CSRF key is shorter than 32 bytes")
+	}
+	if c.Limits.Idle <= 0 || c.Absolute <= 0 || c.Limits.RetryWindow < 0 || c.MaxPerUser < 0 {
+		return nil, errors.New("session: Idle and Absolute must be positive, RetryWindow and MaxPerUser not negative")
+	}
+	s := &Service{
+		store: c.Store, codec: slices.Clone(c.MACKeys), csrf: MACKey{Key: c.CSRFKey}, limits: c.Limits, absolute: c.Absolute,
+		max: cmp.Or(c.MaxPerUser, 100), now: c.Now, log: c.Logger,
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	return s, nil
+}
+
+// Login is a user whose credentials were just verified, and how they came.
+type Login struct {
+	User      account.User
+	ClientID  string // empty for the first-party API
+	Transport string // "bearer", "cookie" or "both"
+	Scope     string
+	AMR       []string // RFC 8176
+	ACR       string
+	JKT       string // DPoP key thumbprint to bind the refresh token to; empty: unbound
+	Address   string // empty: From's
+	UserAgent string // empty: From's
+}
+
+// Begin starts a session and returns its first refresh token and the user as
+// the store knows them at that moment. A user who was disabled or changed the
+// password since the credentials were verified is problem.Unauthenticated, wrapping ErrUserGone.
+func (s *Service) Begin(ctx context.Context, l Login, from audit.From) (Session, Refresh, account.User, error) {
+	now := s.instant()
+	c := contents{id: NewID()}
+	rand.Read(c.secret[:])
+	row := Session{
+		ID: c.id, Subject: l.User.Subject, ClientID: l.ClientID, JKT: l.JKT, SecretHash: c.secretHash(),
+		CredentialVersion: l.User.CredentialVersion, Transport: l.Transport, Scope: l.Scope,
+		AuthTime: now, AMR: l.AMR, ACR: l.ACR,
+		UserAgent: cmp.Or(l.UserAgent, from.UserAgent), Address: cmp.Or(l.Address, from.Address),
+		CreatedAt: now, LastUsedAt: now, IdleExpiresAt: now.Add(min(s.limits.Idle, s.absolute)), ExpiresAt: now.Add(s.absolute),
+	}
+	from.Actor = cmp.Or(from.Actor, l.User.Subject)
+	u, err := s.store.BeginSession(ctx, row, s.max, audit.Event{At: now, Action: audit.SessionBegun, From: from})
+	if errors.Is(err, ErrUserGone) {
+		return Session{}, "", account.User{}, problem.Wrap(problem.Unauthenticated, "invalid_credentials", err)
+	}
+	if err != nil {
+		return Session{}, "", account.User{}, err
+	}
+	return row, s.codec.encode(c), u, nil
+}
+
+// Result is a refresh that was granted: the session and user as they are now,
+// and the refresh token to answer with.
+type Result struct {
+	Rotation
+	Refresh Refresh
+}
+
+// Rotate redeems a refresh token for its successor, by the steps of the
+// rotation. A token that does not count is problem.Unauthenticated with code
+// invalid_grant (RFC 6749 section 5.2), wrapping ErrReused where a newer one had
+// been issued, which ends the session, and ErrInvalidGrant otherwise.
+func (s *Service) Rotate(ctx context.Context, token, clientID, jkt string, from audit.From) (Result, error) {
+	c, err := s.codec.decode(token)
+	if err != nil {
+		return Result{}, refused("refresh_invalid", err)
+	}
+	p := Presented{ID: c.id, Generation: c.generation, SecretHash: c.secretHash(), ClientID: clientID, JKT: jkt}
+	now := s.instant()
+	r, err := s.store.RotateSession(ctx, p, s.limits, now,
+		audit.Event{At: now, Action: audit.RefreshReused, From: from},
+		audit.Event{At: now, Action: audit.RolledForward, From: from})
+	if err != nil {
+		return Result{}, err
+	}
+	switch r.Step {
+	case StepRefused:
+		return Result{}, refused("refresh_invalid", ErrInvalidGrant)
+	case StepReuse:
+		s.log.WarnContext(ctx, "refresh token reused; session ended", "session", c.id.String(), "subject", r.Session.Subject, "address", from.Address)
+		return Result{}, refused("refresh_reused", ErrReused)
+	case StepForward:
+		s.log.WarnContext(ctx, "lost rotation made good", "session", c.id.String(), "subject", r.Session.Subject)
+	}
+	c.generation = r.Session.Generation
+	return Result{Rotation: r, Refresh: s.codec.encode(c)}, nil
+}
+
+// refused is an invalid_grant with its sentence.
+func refused(sentence string, cause error) error {
+	p := problem.Wrap(problem.Unauthenticated, "invalid_grant", cause)
+	p.Sentence = sentence
+	return p
+}
+
+// Open reads a refresh token without asking the store: its checksum and MAC are
+// genuine, whether it still counts is not known. Errors are Rotate's.
+func (s *Service) Open(token string) (Presented, error) {
+	c, err := s.codec.decode(token)
+	if err != nil {
+		return Presented{}, refused("refresh_invalid", err)
+	}
+	return Presented{ID: c.id, Generation: c.generation, SecretHash: c.secretHash()}, nil
+}
+
+// Owner is the session, alive or not, of a refresh token of any generation: for a
+// logout, which any of them may ask for. Errors are Rotate's.
+func (s *Service) Owner(ctx context.Context, token string) (Session, error) {
+	p, err := s.Open(token)
+	if err != nil {
+		return Session{}, err
+	}
+	row, err := s.store.Session(ctx, p.ID)
+	if errors.Is(err, ErrNotFound) || err == nil && subtle.ConstantTimeCompare(row.SecretHash[:], p.SecretHash[:]) != 1 {
+		return Session{}, refused("refresh_invalid", ErrInvalidGrant)
+	}
+	return row, err
+}
+
+// End ends a session and its grants; with whole, a grant's sign-in and all its
+// grants. subject, when not empty, must own it. Ending what is ended succeeds;
+// an unknown session is problem.NotFound, wrapping ErrNotFound.
+func (s *Service) End(ctx context.Context, id ID, subject string, whole bool, reason string, from audit.From) error {
+	from.Actor = cmp.Or(from.Actor, subject)
+	err := s.store.EndSession(ctx, id, subject, whole, reason, ended(reason, subject, from))
+	if errors.Is(err, ErrNotFound) {
+		p := problem.Wrap(problem.NotFound, "not_found", err)
+		p.Sentence = "session_not_found"
+		return p
+	}
+	return err
+}
+
+// EndAll ends all of a user's sessions but the sign-in that keep is or was made
+// from, with its grants (the zero ID keeps none), and says how many.
+func (s *Service) EndAll(ctx context.Context, subject string, keep ID, reason string, from audit.From) (int, error) {
+	return s.store.EndSessionsOf(ctx, subject, keep, reason, ended(reason, subject, from))
+}
+
+func ended(reason, subject string, from audit.From) audit.Event {
+	return audit.Event{Action: audit.SessionEnded, Subject: subject, From: from, Detail: map[string]string{"reason": reason}}
+}
+
+// List is a user's alive sessions, last used first.
+func (s *Service) List(ctx context.Context, subject string) ([]Session, error) {
+	return s.store.SessionsOf(ctx, subject, s.now())
+}
+
+// CSRF is the value that a page must send beside a session's cookie: an HMAC of
+// the session id, so that it needs no storage and a reloaded page gets the same.
+func (s *Service) CSRF(id ID) string {
+	return base64.RawURLEncoding.EncodeToString(s.csrf.sum(id[:]))
+}
+
+// instant is now, as exactly as it is stored.
+func (s *Service) instant() time.Time { return s.now().UTC().Truncate(time.Millisecond) }

@@ -1,0 +1,66 @@
+package store
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// millis is how an instant is stored: Unix milliseconds, 0 for none.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// fromMillis is the inverse of millis.
+func fromMillis(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+// instant scans what millis stored.
+type instant struct{ t *time.Time }
+
+// Scan implements sql.Scanner.
+func (i instant) Scan(src any) error {
+	ms, ok := src.(int64)
+	if !ok {
+		return fmt.Errorf("not an instant: %T", src)
+	}
+	*i.t = fromMillis(ms)
+	return nil
+}
+
+// bytes scans a BLOB into an array of exactly its length; NULL leaves zeros.
+type bytes struct{ to []byte }
+
+// Scan implements sql.Scanner.
+func (b bytes) Scan(src any) error {
+	clear(b.to)
+	if src == nil {
+		return nil
+	}
+	from, ok := src.([]byte)
+	if !ok || len(from) != len(b.to) {
+		return fmt.Errorf("not %d bytes: %T", len(b.to), src)
+	}
+	copy(b.to, from)
+	return nil
+}
+
+// words scans a list that was joined by spaces.
+type words struct{ to *[]string }
+
+// Scan implements sql.Scanner.
+func (w words) Scan(src any) error {
+	s, ok := src.(string)
+	if !ok {
+		return fmt.Errorf("not a list of words: %T", src)
+	}
+	*w.to = strings.Fields(s)
+	return nil
+}

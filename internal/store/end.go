@@ -1,0 +1,91 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/sandi-auth/sandi/internal/audit"
+	"github.com/sandi-auth/sandi/internal/revocation"
+	"github.com/sandi-auth/sandi/internal/session"
+)
+
+// EndSession ends a session and the grants made from it; with whole, a grant's
+// sign-in and all of that one's grants.
+func (db *DB) EndSession(ctx context.Context, id session.ID, subject string, whole bool, reason string, e audit.Event) error {
+	return db.write(ctx, "end session", func(t *tx) error {
+		s, err := readSession(ctx, t, id)
+		if err != nil {
+			return err
+		}
+		if subject != "" && s.Subject != subject {
+			return session.ErrNotFound
+		}
+		if !s.EndedAt.IsZero() {
+			return nil
+		}
+		if whole && !s.Parent.IsZero() {
+			id = s.Parent
+		}
+		if _, err := t.endTree(id, reason); err != nil {
+			return err
+		}
+		return t.audit(about(e, s))
+	})
+}
+
+// EndSessionsOf ends all sessions of a user but the sign-in that keep is or was
+// made from, with its grants; the zero ID keeps none.
+func (db *DB) EndSessionsOf(ctx context.Context, subject string, keep session.ID, reason string, e audit.Event) (n int, err error) {
+	err = db.write(ctx, "end sessions", func(t *tx) error {
+		if keep, err = t.signIn(keep); err != nil {
+			return err
+		}
+		if n, err = t.endOf(subject, keep, reason); err != nil || n == 0 {
+			return err
+		}
+		return t.audit(e)
+	})
+	return n, err
+}
+
+// signIn is the sign-in that a session is or was made from, and id itself when there is no such session.
+func (t *tx) signIn(id session.ID) (session.ID, error) {
+	s, err := readSession(context.Background(), t, id)
+	if errors.Is(err, session.ErrNotFound) || err == nil && s.Parent.IsZero() {
+		return id, nil
+	}
+	return s.Parent, err
+}
+
+// endTree ends a session and its grants, and says how many had not ended.
+func (t *tx) endTree(id session.ID, reason string) (int, error) {
+	return t.end(reason, `SELECT s.id FROM sessions s WHERE (s.id = ? OR s.parent_id = ?) AND s.ended_at = 0`, id[:], id[:])
+}
+
+// endOf ends the sessions of a user but the sign-in keep and its grants.
+func (t *tx) endOf(subject string, keep session.ID, reason string) (int, error) {
+	return t.end(reason, `SELECT s.id FROM sessions s WHERE s.subject = ? AND s.ended_at = 0
+		AND s.id <> ? AND (s.parent_id IS NULL OR s.parent_id <> ?)`, subject, keep[:], keep[:])
+}
+
+// end ends the sessions that query selects, each with its revocation.
+func (t *tx) end(reason, query string, args ...any) (int, error) {
+	ids, err := t.sessionIDs(query, args...)
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range ids {
+		_, err := t.exec(`UPDATE sessions SET ended_at = ?, end_reason = ?,
+				idle_expires_at = CASE WHEN idle_expires_at < ? THEN idle_expires_at ELSE ? END
+			WHERE id = ? AND ended_at = 0`,
+			millis(t.now), reason, millis(t.now), millis(t.now), id[:])
+		if err != nil {
+			return 0, err
+		}
+		if err := t.revoke(revocation.Session, id.String(), time.Time{}); err != nil {
+			return 0, err
+		}
+	}
+	return len(ids), nil
+}

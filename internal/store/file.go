@@ -1,0 +1,130 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// OpenError is a reason not to open a store that its operator can mend, in one line.
+type OpenError struct {
+	Path   string
+	Reason string
+	Cause  error // may be nil
+	hint   string
+}
+
+// Error implements error.
+func (e *OpenError) Error() string { return "open store " + e.Path + ": " + e.Reason }
+
+// Unwrap returns the cause.
+func (e *OpenError) Unwrap() error { return e.Cause }
+
+// Hint says what to do about it.
+func (e *OpenError) Hint() string { return e.hint }
+
+// filePath is the path in a store URL.
+func filePath(url string) (string, error) {
+	path, ok := strings.CutPrefix(url, "sqlite:")
+	if !ok || path == "" || strings.HasPrefix(path, ":") {
+		return "", &OpenError{
+			Path: url, Reason: "not a store URL",
+			hint: "write sqlite: and the path of a file, as in sqlite:sandi-data/sandi.db",
+		}
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("open store: %w", err)
+	}
+	return path, nil
+}
+
+// prepareFile makes the folder and the file, readable by their owner alone. A
+// file that exists is not opened here: closing it would drop the locks that
+// SQLite holds on it elsewhere in this process.
+func (db *DB) prepareFile() error {
+	if err := os.MkdirAll(filepath.Dir(db.path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(db.path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err == nil {
+		return f.Close()
+	}
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	info, err := os.Stat(db.path)
+	if err != nil {
+		return err
+	}
+	if info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
+		db.log.Warn("store was readable by others; made private", "path", db.path, "mode", info.Mode().Perm().String())
+		return os.Chmod(db.path, 0o600)
+	}
+	return nil
+}
+
+// checkedWhole is the size in bytes up to which a file is checked page by page
+// at every start, which takes milliseconds; damage in a larger one is found when its
+// page is read.
+const checkedWhole = 4 << 20
+
+// check finds out whether the file is a sound database.
+func (db *DB) check(ctx context.Context) error {
+	info, err := os.Stat(db.path)
+	if err != nil {
+		return err
+	}
+	pragma := "PRAGMA schema_version"
+	if info.Size() <= checkedWhole {
+		pragma = "PRAGMA quick_check(1)"
+	}
+	var answer string
+	if err := db.writers.QueryRowContext(ctx, pragma).Scan(&answer); err != nil {
+		return err
+	}
+	if info.Size() <= checkedWhole && answer != "ok" {
+		return db.damaged(errors.New(answer))
+	}
+	return nil
+}
+
+func (db *DB) damaged(cause error) error {
+	return &OpenError{
+		Path: db.path, Reason: "file is damaged or not a database", Cause: cause,
+		hint: "restore a backup, or move the file (with its -wal and -shm) away to start empty",
+	}
+}
+
+// describe turns what an operator can mend into an *OpenError.
+func (db *DB) describe(err error) error {
+	folder := filepath.Dir(db.path)
+	fault := &OpenError{Path: db.path, Cause: err}
+	_, ours := errors.AsType[*OpenError](err)
+	switch code := db.dialect.code(err); {
+	case ours:
+		return err
+	case code == sqlite3.SQLITE_NOTADB || code == sqlite3.SQLITE_CORRUPT:
+		return db.damaged(err)
+	case code == sqlite3.SQLITE_BUSY || code == sqlite3.SQLITE_LOCKED:
+		fault.Reason, fault.hint = "locked by another process", "stop the other process, or wait until it is done"
+	case code == sqlite3.SQLITE_FULL:
+		fault.Reason, fault.hint = "disk is full", "make room on the disk of "+folder
+	case code == sqlite3.SQLITE_CANTOPEN, code == sqlite3.SQLITE_READONLY, code == sqlite3.SQLITE_IOERR,
+		code == sqlite3.SQLITE_PERM, errors.Is(err, fs.ErrPermission):
+		fault.Reason, fault.hint = "cannot write there", "give this user write permission on "+folder+", or choose another folder"
+	default:
+		if e, ok := errors.AsType[*fs.PathError](err); ok {
+			fault.Reason, fault.hint = "cannot create it: "+e.Err.Error(), "choose a folder that this user may write"
+			return fault
+		}
+		return fmt.Errorf("open store %s: %w", db.path, err)
+	}
+	return fault
+}

@@ -1,0 +1,184 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/sandi-auth/sandi/internal/account"
+	"github.com/sandi-auth/sandi/internal/audit"
+	"github.com/sandi-auth/sandi/internal/session"
+)
+
+var _ session.Store = (*DB)(nil)
+
+// sessionColumns are the columns of a session s.
+const sessionColumns = `s.id, s.parent_id, s.subject, s.client_id, s.jkt, s.generation, s.secret_hash, s.credential_version,
+	s.transport, s.scope, s.auth_time, s.amr, s.acr, s.user_agent, s.address,
+	s.created_at, s.rotated_at, s.last_used_at, s.idle_expires_at, s.expires_at, s.ended_at, s.end_reason`
+
+// sessionDest is where sessionColumns are scanned to.
+func sessionDest(s *session.Session) []any {
+	return []any{
+		bytes{s.ID[:]},
+		bytes{s.Parent[:]},
+		&s.Subject, &s.ClientID, &s.JKT, &s.Generation,
+		bytes{s.SecretHash[:]},
+		&s.CredentialVersion,
+		&s.Transport, &s.Scope,
+		instant{&s.AuthTime},
+		words{&s.AMR},
+		&s.ACR, &s.UserAgent, &s.Address,
+		instant{&s.CreatedAt},
+		instant{&s.RotatedAt},
+		instant{&s.LastUsedAt},
+		instant{&s.IdleExpiresAt},
+		instant{&s.ExpiresAt},
+		instant{&s.EndedAt},
+		&s.EndReason,
+	}
+}
+
+// BeginSession inserts s if its user is enabled and has the credential version
+// that was verified, and its parent, where it has one, has not ended.
+func (db *DB) BeginSession(ctx context.Context, s session.Session, limit int, e audit.Event) (u account.User, err error) {
+	err = db.write(ctx, "begin session", func(t *tx) error {
+		u, err = readUser(ctx, t, s.Subject, t.dialect.forUpdate())
+		if errors.Is(err, account.ErrNotFound) || err == nil && (u.Disabled || u.CredentialVersion != s.CredentialVersion) {
+			return session.ErrUserGone
+		}
+		if err != nil {
+			return err
+		}
+		if s.Parent.IsZero() {
+			err = t.makeRoom(s.Subject, limit)
+		} else {
+			err = t.requireParent(s)
+		}
+		if err != nil {
+			return err
+		}
+		if err := t.insertSession(s); err != nil {
+			return err
+		}
+		return t.audit(about(e, s))
+	})
+	return u, err
+}
+
+// about completes an event with the session that it is about.
+func about(e audit.Event, s session.Session) audit.Event {
+	e.Subject, e.Session = s.Subject, s.ID.String()
+	return e
+}
+
+func (t *tx) insertSession(s session.Session) error {
+	parent := s.Parent[:]
+	if s.Parent.IsZero() {
+		parent = nil
+	}
+	_, err := t.exec(`INSERT INTO sessions (id, parent_id, subject, client_id, jkt, generation, secret_hash, credential_version,
+			transport, scope, auth_time, amr, acr, user_agent, address,
+			created_at, rotated_at, last_used_at, idle_expires_at, expires_at, ended_at, end_reason)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '')`,
+		s.ID[:], parent, s.Subject, s.ClientID, s.JKT, s.Generation, s.SecretHash[:], s.CredentialVersion,
+		s.Transport, s.Scope, millis(s.AuthTime), strings.Join(s.AMR, " "), s.ACR, s.UserAgent, s.Address,
+		millis(s.CreatedAt), millis(s.RotatedAt), millis(s.LastUsedAt), millis(s.IdleExpiresAt), millis(s.ExpiresAt))
+	return err
+}
+
+// makeRoom ends the oldest alive sign-ins of a user, so that with one more they are limit.
+func (t *tx) makeRoom(subject string, limit int) error {
+	const alive = ` FROM sessions s WHERE s.subject = ? AND s.ended_at = 0 AND s.parent_id IS NULL AND s.idle_expires_at > ?`
+	var n int
+	if err := one(context.Background(), t, []any{&n}, `SELECT COUNT(*)`+alive, subject, millis(t.now)); err != nil {
+		return err
+	}
+	if limit < 1 || n < limit {
+		return nil
+	}
+	oldest, err := t.sessionIDs(`SELECT s.id`+alive+` ORDER BY s.created_at, s.id LIMIT ?`, subject, millis(t.now), n-limit+1)
+	if err != nil {
+		return err
+	}
+	for _, id := range oldest {
+		if _, err := t.endTree(id, session.TooMany); err != nil {
+			return err
+		}
+		e := audit.Event{Action: audit.SessionEnded, Subject: subject, Session: id.String(), Detail: map[string]string{"reason": session.TooMany}}
+		if err := t.audit(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// requireParent refuses a grant from a sign-in that has ended, or is another user's.
+func (t *tx) requireParent(s session.Session) error {
+	parent, err := readSession(context.Background(), t, s.Parent)
+	if err == nil && (parent.Subject != s.Subject || !parent.Alive(t.now)) {
+		err = session.ErrNotFound
+	}
+	return err
+}
+
+// Session reads one, alive or not; session.ErrNotFound.
+func (db *DB) Session(ctx context.Context, id session.ID) (session.Session, error) {
+	s, err := readSession(ctx, db.readers, id)
+	return s, db.dialect.fault("read session", err)
+}
+
+func readSession(ctx context.Context, q querier, id session.ID) (s session.Session, err error) {
+	err = one(ctx, q, sessionDest(&s), `SELECT `+sessionColumns+` FROM sessions s WHERE s.id = ?`, id[:])
+	if errors.Is(err, sql.ErrNoRows) {
+		err = session.ErrNotFound
+	}
+	return s, err
+}
+
+// SessionsOf lists the alive sessions of a user, last used first.
+func (db *DB) SessionsOf(ctx context.Context, subject string, now time.Time) ([]session.Session, error) {
+	var sessions []session.Session
+	err := each(ctx, db.readers, func(r *sql.Rows) error {
+		var s session.Session
+		sessions = append(sessions, s)
+		return r.Scan(sessionDest(&sessions[len(sessions)-1])...)
+	}, `SELECT `+sessionColumns+` FROM sessions s
+		WHERE s.subject = ? AND s.ended_at = 0 AND s.idle_expires_at > ? ORDER BY s.last_used_at DESC, s.id`, subject, millis(now))
+	return sessions, db.dialect.fault("list sessions", err)
+}
+
+// CountSessions counts the alive ones.
+func (db *DB) CountSessions(ctx context.Context, now time.Time) (n int, err error) {
+	err = one(ctx, db.readers, []any{&n}, `SELECT COUNT(*) FROM sessions s WHERE s.ended_at = 0 AND s.idle_expires_at > ?`, millis(now))
+	return n, db.dialect.fault("count sessions", err)
+}
+
+// PurgeSessions deletes at most limit sessions that ended or expired before the
+// given time: an ended one's idle limit is its end, and none is beyond the absolute limit.
+func (db *DB) PurgeSessions(ctx context.Context, before time.Time, limit int) (n int, err error) {
+	err = db.write(ctx, "purge sessions", func(t *tx) error {
+		dead, err := t.sessionIDs(`SELECT s.id FROM sessions s WHERE s.idle_expires_at < ? ORDER BY s.idle_expires_at LIMIT ?`, millis(before), limit)
+		for _, id := range dead {
+			if _, err := t.exec(`DELETE FROM sessions WHERE id = ?`, id[:]); err != nil {
+				return err
+			}
+		}
+		n = len(dead)
+		return err
+	})
+	return n, err
+}
+
+// sessionIDs runs a SELECT of ids.
+func (t *tx) sessionIDs(query string, args ...any) (ids []session.ID, err error) {
+	err = each(context.Background(), t, func(r *sql.Rows) error {
+		var id session.ID
+		err := r.Scan(bytes{id[:]})
+		ids = append(ids, id)
+		return err
+	}, query, args...)
+	return ids, err
+}

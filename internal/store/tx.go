@@ -1,0 +1,135 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/sandi-auth/sandi/internal/revocation"
+)
+
+// querier reads: the pool of readers, or a transaction's connection.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// conn is the writer's connection with the statements it has prepared: as many
+// as there are texts in this package.
+type conn struct {
+	c          *sql.Conn
+	statements map[string]*sql.Stmt
+}
+
+func newConn(ctx context.Context, pool *sql.DB) (*conn, error) {
+	c, err := pool.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &conn{c: c, statements: map[string]*sql.Stmt{}}, nil
+}
+
+func (c *conn) close() error {
+	for _, s := range c.statements {
+		if err := s.Close(); err != nil {
+			return err
+		}
+	}
+	return c.c.Close()
+}
+
+func (c *conn) prepared(query string) (*sql.Stmt, error) {
+	if s, ok := c.statements[query]; ok {
+		return s, nil
+	}
+	s, err := c.c.PrepareContext(context.Background(), query)
+	if err != nil {
+		return nil, err
+	}
+	c.statements[query] = s
+	return s, nil
+}
+
+// QueryContext reads with a prepared statement.
+func (c *conn) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	s, err := c.prepared(query)
+	if err != nil {
+		return nil, err
+	}
+	return s.QueryContext(ctx, args...)
+}
+
+func (c *conn) exec(query string, args ...any) (sql.Result, error) {
+	s, err := c.prepared(query)
+	if err != nil {
+		return nil, err
+	}
+	// No caller's context: interrupting one statement would roll back the
+	// changes of everybody in the transaction.
+	return s.ExecContext(context.Background(), args...)
+}
+
+func (c *conn) run(query string) error {
+	_, err := c.exec(query)
+	return err
+}
+
+// tx is one change's part of a transaction.
+type tx struct {
+	conn      *conn
+	dialect   dialect
+	now       time.Time // whole milliseconds
+	revocable time.Duration
+	revoked   []revocation.Entry // handed on after the commit
+}
+
+// exec runs a statement and returns how many rows it affected.
+func (t *tx) exec(query string, args ...any) (int64, error) {
+	r, err := t.conn.exec(query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+// insert runs an INSERT and returns the number that the database gave the row.
+func (t *tx) insert(query string, args ...any) (int64, error) {
+	r, err := t.conn.exec(query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.LastInsertId()
+}
+
+// QueryContext makes a tx a querier.
+func (t *tx) QueryContext(_ context.Context, query string, args ...any) (*sql.Rows, error) {
+	return t.conn.QueryContext(context.Background(), query, args...)
+}
+
+// each calls scan for every row that query finds.
+func each(ctx context.Context, q querier, scan func(*sql.Rows) error, query string, args ...any) error {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return fmt.Errorf("read row: %w", err)
+		}
+	}
+	return rows.Err()
+}
+
+// one reads the single row that query finds; sql.ErrNoRows when there is none.
+func one(ctx context.Context, q querier, dest []any, query string, args ...any) error {
+	found := false
+	err := each(ctx, q, func(r *sql.Rows) error {
+		found = true
+		return r.Scan(dest...)
+	}, query, args...)
+	if err == nil && !found {
+		err = sql.ErrNoRows
+	}
+	return err
+}

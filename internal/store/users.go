@@ -1,0 +1,127 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/sandi-auth/sandi/internal/account"
+	"github.com/sandi-auth/sandi/internal/audit"
+)
+
+var _ account.Store = (*DB)(nil)
+
+// userColumns are the columns of a user u; with the role r beside them a user
+// is as many rows as they have roles, and one when they have none.
+const userColumns = `u.subject, u.username, u.password_hash, u.disabled, u.credential_version, u.created_at, u.password_changed_at`
+
+// userDest is where userColumns are scanned to.
+func userDest(u *account.User) []any {
+	return []any{
+		&u.Subject, &u.Username, &u.PasswordHash, &u.Disabled, &u.CredentialVersion,
+		instant{&u.CreatedAt},
+		instant{&u.PasswordChangedAt},
+	}
+}
+
+// readUser reads a user and their roles; account.ErrNotFound.
+func readUser(ctx context.Context, q querier, subject, lock string) (account.User, error) {
+	var u account.User
+	err := each(ctx, q, func(r *sql.Rows) error {
+		var role sql.NullString
+		if err := r.Scan(append(userDest(&u), &role)...); err != nil {
+			return err
+		}
+		u.Roles = appendRole(u.Roles, role)
+		return nil
+	}, `SELECT `+userColumns+`, r.role FROM users u LEFT JOIN user_roles r ON r.subject = u.subject
+		WHERE u.subject = ? ORDER BY r.role`+lock, subject)
+	if err == nil && u.Subject == "" {
+		err = account.ErrNotFound
+	}
+	return u, err
+}
+
+func appendRole(roles []string, role sql.NullString) []string {
+	if role.Valid {
+		return append(roles, role.String)
+	}
+	return roles
+}
+
+// CreateUser inserts u; account.ErrTaken when the subject exists.
+func (db *DB) CreateUser(ctx context.Context, u account.User, e audit.Event) error {
+	return db.write(ctx, "create user", func(t *tx) error {
+		if err := t.createUser(u); err != nil {
+			return err
+		}
+		return t.audit(e)
+	})
+}
+
+func (t *tx) createUser(u account.User) error {
+	_, err := t.exec(`INSERT INTO users (subject, username, password_hash, disabled, credential_version, created_at, password_changed_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		u.Subject, u.Username, u.PasswordHash, u.Disabled, u.CredentialVersion, millis(u.CreatedAt), millis(u.PasswordChangedAt))
+	if t.dialect.taken(err) {
+		return account.ErrTaken
+	}
+	if err != nil {
+		return err
+	}
+	for _, role := range u.Roles {
+		if _, err := t.exec(`INSERT INTO user_roles (subject, role) VALUES (?, ?)`, u.Subject, role); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// User reads one; account.ErrNotFound.
+func (db *DB) User(ctx context.Context, subject string) (account.User, error) {
+	u, err := readUser(ctx, db.readers, subject, "")
+	return u, db.dialect.fault("read user", err)
+}
+
+// Users lists at most limit users with a subject greater than after, ascending.
+func (db *DB) Users(ctx context.Context, after string, limit int) ([]account.User, error) {
+	var users []account.User
+	err := each(ctx, db.readers, func(r *sql.Rows) error {
+		var u account.User
+		var role sql.NullString
+		if err := r.Scan(append(userDest(&u), &role)...); err != nil {
+			return err
+		}
+		if n := len(users); n == 0 || users[n-1].Subject != u.Subject {
+			users = append(users, u)
+		}
+		last := &users[len(users)-1]
+		last.Roles = appendRole(last.Roles, role)
+		return nil
+	}, `SELECT `+userColumns+`, r.role
+		FROM (SELECT subject, username, password_hash, disabled, credential_version, created_at, password_changed_at
+			FROM users WHERE subject > ? ORDER BY subject LIMIT ?) u
+		LEFT JOIN user_roles r ON r.subject = u.subject ORDER BY u.subject, r.role`, after, limit)
+	return users, db.dialect.fault("list users", err)
+}
+
+// RenameUser changes how the username is spelt.
+func (db *DB) RenameUser(ctx context.Context, subject, username string, e audit.Event) error {
+	return db.write(ctx, "rename user", func(t *tx) error {
+		n, err := t.exec(`UPDATE users SET username = ? WHERE subject = ?`, username, subject)
+		if err == nil && n == 0 {
+			err = account.ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		return t.audit(e)
+	})
+}
+
+// HasRole says whether any enabled user holds the role.
+func (db *DB) HasRole(ctx context.Context, role string) (bool, error) {
+	var n int
+	err := one(ctx, db.readers, []any{&n}, `SELECT COUNT(*) FROM user_roles r
+		JOIN users u ON u.subject = r.subject WHERE r.role = ? AND u.disabled = 0`, role)
+	return n > 0, db.dialect.fault("look for role", err)
+}

@@ -1,0 +1,151 @@
+package jwt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// DefaultMaxSize is the longest token read where Config.MaxSize says nothing, in bytes.
+const DefaultMaxSize = 16 << 10
+
+const (
+	// largestMaxSize is the largest MaxSize that can be asked for, in bytes.
+	largestMaxSize = 1 << 20
+	// maxLeeway is the largest Leeway that can be asked for.
+	maxLeeway = 60 * time.Second
+	// maxAhead is how far iat may lie ahead: clocks differ, tokens are not signed in the future.
+	maxAhead = 60 * time.Second
+)
+
+// Config says which tokens a Verifier accepts. Keys, Issuer, Audience and Types are required: to
+// leave one open its Insecure field must say so (RFC 8725 sections 3.8 to 3.11).
+type Config struct {
+	// Keys holds the keys, each bound to its algorithm. Required.
+	Keys Keys
+	// Issuer is the exact value that iss must have. Required.
+	Issuer string
+	// Audience are the names this service goes by: aud must contain one of them. Required.
+	Audience []string
+	// Types are the values of typ that are accepted, as "at+jwt" (RFC 9068) or "JWT": in any case,
+	// with or without "application/". Required.
+	Types []string
+	// Leeway is how far the clocks of issuer and verifier may differ for exp and nbf. Default 0, at
+	// most a minute; FAPI 2.0 (section 5.3.2.1) asks for 10 s where the issuer sets nbf to now.
+	Leeway time.Duration
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+	// MaxSize is the longest token that is looked at, in bytes. Default DefaultMaxSize, at most 1 MiB.
+	MaxSize int
+	// Critical are the header extensions that the caller understands and checks itself (RFC 7515
+	// section 4.1.11). Default none: a token with crit is refused.
+	Critical []string
+
+	// InsecureAnyIssuer accepts any iss, or none.
+	InsecureAnyIssuer bool
+	// InsecureAnyAudience accepts any aud, or none: also tokens meant for another service.
+	InsecureAnyAudience bool
+	// InsecureAnyType accepts any typ, or none: also ID tokens and other kinds signed by the same key.
+	InsecureAnyType bool
+	// InsecureNoExpiry accepts tokens without exp, which live for ever. One that is there still counts.
+	InsecureNoExpiry bool
+}
+
+// Verifier checks tokens against one Config. It is safe for concurrent use.
+type Verifier struct {
+	c Config
+}
+
+// NewVerifier makes a Verifier, or says what is missing from the configuration.
+func NewVerifier(c Config) (*Verifier, error) {
+	if c.MaxSize == 0 {
+		c.MaxSize = DefaultMaxSize
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	c.Audience, c.Critical = slices.Clone(c.Audience), slices.Clone(c.Critical)
+	types := make([]string, len(c.Types))
+	for i, typ := range c.Types {
+		types[i] = mediaType(typ)
+	}
+	c.Types = types
+	return &Verifier{c: c}, nil
+}
+
+func (c *Config) check() error {
+	var faults []error
+	fault := func(bad bool, text string, args ...any) {
+		if bad {
+			faults = append(faults, fmt.Errorf("jwt: "+text, args...))
+		}
+	}
+	set, isSet := c.Keys.(*KeySet)
+	fault(c.Keys == nil || isSet && set == nil, "Keys is missing")
+	fault(c.Issuer == "" && !c.InsecureAnyIssuer, "Issuer is missing")
+	fault(len(c.Audience) == 0 && !c.InsecureAnyAudience, "Audience is missing")
+	fault(slices.Contains(c.Audience, ""), "Audience has an empty name")
+	fault(len(c.Types) == 0 && !c.InsecureAnyType, "Types is missing")
+	fault(slices.Contains(c.Types, ""), "Types has an empty name")
+	fault(c.Issuer != "" && c.InsecureAnyIssuer, "Issuer and InsecureAnyIssuer exclude each other")
+	fault(len(c.Audience) > 0 && c.InsecureAnyAudience, "Audience and InsecureAnyAudience exclude each other")
+	fault(len(c.Types) > 0 && c.InsecureAnyType, "Types and InsecureAnyType exclude each other")
+	fault(c.Leeway < 0 || c.Leeway > maxLeeway, "Leeway is not between 0 and %s", maxLeeway)
+	fault(c.MaxSize < 0 || c.MaxSize > largestMaxSize, "MaxSize is not between 1 and %d", largestMaxSize)
+	fault(slices.ContainsFunc(c.Critical, isRegistered), "Critical names a registered header")
+	return errors.Join(faults...)
+}
+
+// Verify checks a token in this order: size, form, header, key, signature, then typ, claims, iss,
+// aud, exp, nbf and iat. So nothing is said of a token that its key did not sign, but that. On
+// error the claims are nil, and the error is one of the sentinels of this package or, where ctx
+// has ended, its error.
+func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	t, err := open(v.c.Keys, token, v.c.MaxSize, v.c.Critical)
+	if err != nil {
+		return nil, err
+	}
+	if !v.c.InsecureAnyType && !slices.Contains(v.c.Types, t.header.Type) {
+		return nil, ErrType
+	}
+	claims, err := newClaims(t)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.c.accept(claims); err != nil {
+		return nil, err
+	}
+	return claims, nil
+}
+
+// accept checks the registered claims (RFC 7519 section 4.1).
+func (c *Config) accept(claims *Claims) error {
+	if !c.InsecureAnyIssuer && claims.issuer != c.Issuer {
+		return ErrIssuer
+	}
+	if !c.InsecureAnyAudience && !slices.ContainsFunc(c.Audience, claims.HasAudience) {
+		return ErrAudience
+	}
+	if !claims.expires.set && !c.InsecureNoExpiry {
+		return ErrNoExpiry
+	}
+	now := c.Now()
+	if claims.expires.set && !now.Before(claims.expires.time().Add(c.Leeway)) {
+		return ErrExpired
+	}
+	if claims.notBefore.set && now.Add(c.Leeway).Before(claims.notBefore.time()) {
+		return ErrNotYetValid
+	}
+	if claims.issued.set && now.Add(maxAhead).Before(claims.issued.time()) {
+		return because(ErrNotYetValid, "iat lies ahead")
+	}
+	return nil
+}
