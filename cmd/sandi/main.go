@@ -33,7 +33,7 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 	defer func() {
 		// A fault of ours is told in one line too; its stack would show an operator nothing to act on.
 		if fault := recover(); fault != nil {
-			code = a.report(fmt.Errorf("internal fault: %v", fault))
+			code = a.report(&runError{fmt.Errorf("internal fault: %v", fault)})
 		}
 	}()
 	root := a.rootCommand()

@@ -22,7 +22,7 @@ func (a *app) json(v any) error {
 }
 
 // escapeJSON replaces characters that are not printable by \u escapes; in JSON
-// text they can only stand within strings.
+// text without tabs they can only stand within strings.
 func escapeJSON(s string) string {
 	var b strings.Builder
 	for _, r := range s {

@@ -36,24 +36,28 @@ Nothing is verified: anybody could have written such a token.`,
 		if err != nil {
 			return notJWT(token, err)
 		}
-		if asJSON {
-			return a.json(struct {
-				Verified bool              `json:"verified"` // always false
-				Header   json.RawMessage   `json:"header"`
-				Claims   json.RawMessage   `json:"claims"`
-				Times    map[string]string `json:"times"`
-			}{false, header, claims, times(claims)})
-		}
-		head, err := a.members("Header", header)
-		if err != nil {
-			return err
-		}
-		body, err := a.members("Claims", claims)
-		if err != nil {
-			return err
-		}
-		return a.print("NOT VERIFIED: anybody could have written this. To verify it: sandi token verify\n\n" + head + "\n" + body)
+		return a.printDecoded(asJSON, header, claims)
 	})
+}
+
+func (a *app) printDecoded(asJSON bool, header, claims []byte) error {
+	if asJSON {
+		return a.json(struct {
+			Verified bool              `json:"verified"` // always false
+			Header   json.RawMessage   `json:"header"`
+			Claims   json.RawMessage   `json:"claims"`
+			Times    map[string]string `json:"times"`
+		}{false, header, claims, times(claims)})
+	}
+	head, err := a.members("Header", header)
+	if err != nil {
+		return err
+	}
+	body, err := a.members("Claims", claims)
+	if err != nil {
+		return err
+	}
+	return a.print("NOT VERIFIED: anybody could have written this. To verify it: sandi token verify\n\n" + head + "\n" + body)
 }
 
 // notJWT explains what cannot be decoded.
@@ -61,7 +65,7 @@ func notJWT(token string, err error) error {
 	if strings.HasPrefix(token, "sdr_") {
 		return fault("it is opaque: only the server that issued it can tell what it stands for", "this is a refresh token of Sandi, not a JWT")
 	}
-	return fault("a JWT is three base64url parts with dots between them", "%v", err)
+	return fault("a JWT is three base64url parts with dots between them", "%s", strings.TrimPrefix(err.Error(), "jwt: "))
 }
 
 // members lists the members of a JSON object in their order, one a line.

@@ -38,18 +38,9 @@ until its subject is disabled.`,
   sandi token sign --key secret --alg HS256 --expires-in=-1h --insecure-expired --claim sub=siti`,
 	}
 	f.keyFlags.flags(c, "sign")
-	c.Flags().StringArrayVar(&f.claims, "claim", nil, "a claim, `name=text` or name:=json; may be repeated")
-	c.Flags().StringVar(&f.typ, "typ", "at+jwt", "the header's `typ`")
-	c.Flags().StringVar(&f.expires, "expires-in", "", "the token's life, a `duration` such as 5m; required")
-	c.Flags().BoolVar(&f.expired, "insecure-expired", false, "allow --expires-in 0s or negative, to test what refuses it")
-	c.Flags().BoolVar(&f.long, "insecure-long", false, "allow --expires-in over 1h")
-	jsonFlag(c, &f.asJSON)
+	f.flags(c)
 	return does(c, func(cmd *cobra.Command, _ []string) error {
-		fromData := f.given(cmd)
-		if fromData == (f.file != "") {
-			return usage("", "name the key by one of --data, --config, --key")
-		}
-		life, err := f.life()
+		life, err := f.complete(cmd)
 		if err != nil {
 			return err
 		}
@@ -57,7 +48,7 @@ until its subject is disabled.`,
 		if err != nil {
 			return err
 		}
-		if fromData {
+		if f.file == "" {
 			return a.withData(cmd, f.target, func(ctx context.Context, d *data) error { return a.signByData(ctx, d, &f, claims, life) })
 		}
 		if err := privateFile(f.file); err != nil {
@@ -69,6 +60,23 @@ until its subject is disabled.`,
 		}
 		return a.sign(&f, k, claims, life)
 	})
+}
+
+func (f *signFlags) flags(c *cobra.Command) {
+	c.Flags().StringArrayVar(&f.claims, "claim", nil, "a claim, `name=text` or name:=json; may be repeated")
+	c.Flags().StringVar(&f.typ, "typ", "at+jwt", "the header's `typ`")
+	c.Flags().StringVar(&f.expires, "expires-in", "", "the token's life, a `duration` such as 5m; required")
+	c.Flags().BoolVar(&f.expired, "insecure-expired", false, "allow --expires-in 0s or negative, to test what refuses it")
+	c.Flags().BoolVar(&f.long, "insecure-long", false, "allow --expires-in over 1h")
+	jsonFlag(c, &f.asJSON)
+}
+
+// complete refuses what does not say with which key and for how long.
+func (f *signFlags) complete(cmd *cobra.Command) (life time.Duration, err error) {
+	if f.given(cmd) == (f.file != "") {
+		return 0, usage("", "name the key by one of --data, --config, --key")
+	}
+	return f.life()
 }
 
 // life is the token's, negative for one that is born expired.

@@ -56,7 +56,7 @@ var house = []struct {
 	{"cmd/sandi", row{
 		"jwt guard internal/problem internal/config internal/cluster internal/audit internal/revocation internal/key internal/account " +
 			"internal/store internal/server",
-		"github.com/spf13/cobra golang.org/x/term github.com/lmittmann/tint",
+		"github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term",
 	}},
 	{"internal/arch", row{}},
 }

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/sandi-auth/sandi/internal/config"
+	"github.com/sandi-auth/sandi/internal/server"
+)
+
+var update = flag.Bool("update", false, "rewrite docs/cli.md")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"sandi": main})
+}
+
+// The scripts run the real command; each is one topic with good and bad input.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"code":   code,
+			"mkdata": mkdata,
+			"save":   save,
+		},
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+	})
+}
+
+// code N COMMAND... runs a command that must exit with N, and whose errors
+// are told in the house's form, without a stack.
+func code(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		exit, ok := errors.AsType[*exec.ExitError](err)
+		if !ok {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+	stderr := ts.ReadFile("stderr")
+	for line := range strings.Lines(stderr) {
+		if !strings.HasPrefix(line, "sandi: error: ") && !strings.HasPrefix(line, "hint: ") {
+			ts.Fatalf("standard error has a line of another form: %q", line)
+		}
+	}
+	if strings.Contains(stderr, "goroutine ") {
+		ts.Fatalf("standard error shows a stack")
+	}
+}
+
+// mkdata FOLDER [setting=value ...] makes the data of a server that was started once.
+func mkdata(ts *testscript.TestScript, _ bool, args []string) {
+	settings := map[string]string{"data": ts.MkAbs(args[0]), "listen.addr": "127.0.0.1:0", "admin.addr": ""}
+	for _, s := range args[1:] {
+		name, value, _ := strings.Cut(s, "=")
+		settings[name] = value
+	}
+	cfg, err := config.Load("", nil, settings)
+	ts.Check(err)
+	s, err := server.New(context.Background(), server.Options{Config: cfg, Logger: slog.New(slog.DiscardHandler), Stdout: io.Discard})
+	ts.Check(err)
+	ts.Check(s.Close())
+}
+
+// save NAME [FILE] sets a variable to the one line that was printed last, and
+// writes it to a file.
+func save(ts *testscript.TestScript, _ bool, args []string) {
+	text := strings.TrimSpace(ts.ReadFile("stdout"))
+	ts.Setenv(args[0], text)
+	if len(args) > 1 {
+		ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text+"\n"), 0o600))
+	}
+}
+
+// sandi runs the command in this process.
+func sandi(t *testing.T, stdin string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // a server that should have been refused
+	defer cancel()
+	var out, errs bytes.Buffer
+	code = run(ctx, args, []string{"SANDI_ADMIN_ADDR="}, strings.NewReader(stdin), &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(filepath.FromSlash(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(want) != got {
+		t.Errorf("%s is not up to date; run go test ./cmd/sandi -update", path)
+	}
+}
