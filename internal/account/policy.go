@@ -1,6 +1,7 @@
 package account
 
 import (
+	"context"
 	_ "embed"
 	"slices"
 	"strconv"
@@ -29,8 +30,9 @@ var wordList string
 var commonList string
 
 const (
-	// judged is how much of a password zxcvbn sees: its cost grows with the square of the length.
-	judged = 100
+	// judged is how many characters of a password zxcvbn sees: its cost grows with
+	// the square of their number, and is near that of a hash at this one.
+	judged = 64
 	// leastScore is the one from which zxcvbn calls a password safely unguessable.
 	leastScore = 3
 	// shortestWord that is taken from a username or the configuration as a guesser's knowledge.
@@ -53,8 +55,17 @@ func newPolicy(min, max int, configured []string) *policy {
 	return p
 }
 
-// check refuses a password for the user of the given names; field is the one
-// of the request that holds it. The error is a *problem.Error, weak_password.
+// judge refuses a password for the user of the given names; field is the one of
+// the request that holds it. The error is a *problem.Error, weak_password or,
+// since judging costs about as much as a hash, hashing_busy.
+func (s *Service) judge(ctx context.Context, field, password string, names ...string) error {
+	if err := s.hasher.gate.enter(ctx); err != nil {
+		return err
+	}
+	defer s.hasher.gate.leave()
+	return s.policy.check(field, password, names...)
+}
+
 func (p *policy) check(field, password string, names ...string) error {
 	switch {
 	case utf8.RuneCountInString(password) < p.min:

@@ -47,7 +47,7 @@ func (s *Service) build(ctx context.Context, n NewUser) (User, error) {
 	}
 	if n.InsecureSkipPolicy {
 		s.log.WarnContext(ctx, "password policy skipped for an account", "subject", subject)
-	} else if err := s.policy.check("password", n.Password, n.Username, subject); err != nil {
+	} else if err := s.judge(ctx, "password", n.Password, n.Username, subject); err != nil {
 		return User{}, err
 	}
 	hash, err := s.hasher.hash(ctx, n.Password)

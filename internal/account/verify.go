@@ -114,7 +114,7 @@ func (s *Service) write(ctx context.Context, e audit.Event) {
 // session of the user but keep (its text form; empty ends all). The errors are
 // Verify's with the field current_password, and weak_password with the field new_password.
 func (s *Service) ChangePassword(ctx context.Context, subject, current, next, keep string, from audit.From) error {
-	if err := s.policy.check("new_password", next, subject); err != nil {
+	if err := s.judge(ctx, "new_password", next, subject); err != nil {
 		return err
 	}
 	u, err := s.authenticate(ctx, subject, current, from)
@@ -134,7 +134,7 @@ func (s *Service) SetPassword(ctx context.Context, username, password string, fr
 	if err != nil {
 		return err
 	}
-	if err := s.policy.check("password", password, subject); err != nil {
+	if err := s.judge(ctx, "password", password, subject); err != nil {
 		return err
 	}
 	return s.setPassword(ctx, PasswordChange{Subject: subject, Force: true}, password, from)

@@ -2,6 +2,7 @@ package key
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -144,7 +145,7 @@ func (r *Ring) reload(ctx context.Context) error {
 	old := r.current.Load()
 	if len(records) == 0 {
 		if old != nil {
-			return fmt.Errorf("load keys: the store has lost all of them")
+			return errors.New("load keys: the store has lost all of them")
 		}
 		return nil
 	}

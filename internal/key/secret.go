@@ -11,7 +11,7 @@ import (
 	"github.com/sandi-auth/sandi/jwt"
 )
 
-const secretHint = "make a good one with: openssl rand -base64 48"
+const secretHint = "make a good one with: sandi key secret, or: openssl rand -base64 48"
 
 // wellKnown are the secrets that tutorials print, those of Sandi's seed
 // documents first, and the words that home-made ones are put together from.

@@ -1,0 +1,211 @@
+package key_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/sandi-auth/sandi/internal/key"
+)
+
+func masterFile(t *testing.T) string { t.Helper(); return filepath.Join(t.TempDir(), "master.key") }
+
+// secure-defaults 1
+func TestLoadOrCreateMaster(t *testing.T) {
+	t.Parallel()
+	path := masterFile(t)
+	if _, err := key.LoadMaster(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("LoadMaster of no file: %v, want fs.ErrNotExist", err)
+	}
+	fingerprints := make([]string, 8)
+	var wg sync.WaitGroup
+	for i := range fingerprints {
+		wg.Go(func() {
+			m, err := key.LoadOrCreateMaster(path)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			fingerprints[i] = m.Fingerprint()
+		})
+	}
+	wg.Wait()
+	for _, fp := range fingerprints {
+		if fp != fingerprints[0] {
+			t.Errorf("racers have different keys: %q", fingerprints)
+		}
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := info.Mode(); got != 0o600 {
+		t.Errorf("mode %v, want 0600", got)
+	}
+	left, err := os.ReadDir(filepath.Dir(path))
+	if err != nil || len(left) != 1 {
+		t.Errorf("files left behind: %v, %v", left, err)
+	}
+}
+
+func encoded(b ...byte) string {
+	full := make([]byte, 32)
+	for i := range full {
+		full[i] = b[i%len(b)]
+	}
+	return base64.RawURLEncoding.EncodeToString(full)
+}
+
+// secure-defaults 2
+func TestLoadMasterRefuses(t *testing.T) {
+	t.Parallel()
+	good := "mYf3vQ0kq1X5t8Zb2cR7uEwJpLsNaHdGxT4iOV6nB9k"
+	tests := []struct {
+		name, content string
+		mode          fs.FileMode
+		want          string
+	}{
+		{"good", good, 0o600, ""},
+		{"good with newline", good + "\n", 0o400, ""},
+		{"group-readable", good, 0o640, "read by others"},
+		{"world-readable", good, 0o604, "read by others"},
+		{"empty", "", 0o600, "one line of 43"},
+		{"cut off", good[:42], 0o600, "one line of 43"},
+		{"two lines", good + "\n\n", 0o600, "one line of 43"},
+		{"16 bytes", good[:22], 0o600, "one line of 43"},
+		{"standard base64", "/" + good[1:], 0o600, "not base64url"},
+		{"line break inside", good[:20] + "\n" + good[20:42], 0o600, "not base64url"},
+		{"stray bits", good[:42] + "l", 0o600, "not base64url"},
+		{"zeros", encoded(0), 0o600, "not random"},
+		{"counting", encoded(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16), 0o600, "not random"},
+		{"repeated", encoded(1, 77, 3, 200), 0o600, "not random"},
+		{"text", encoded([]byte("Jakarta, 17 Agustus 1945, pagi..")...), 0o600, "not random"},
+		{"secret of a seed", "kunci_rahasia_anda_kunci_rahasia_anda_kuncc", 0o600, "not"},
+		{"too large", strings.Repeat(good, 200), 0o600, "larger"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			path := masterFile(t)
+			if err := os.WriteFile(path, []byte(tt.content), tt.mode); err != nil {
+				t.Fatal(err)
+			}
+			_, err := key.LoadOrCreateMaster(path)
+			if tt.want == "" {
+				if err != nil {
+					t.Errorf("got %v, want no error", err)
+				}
+				return
+			}
+			r, ok := errors.AsType[*key.Refusal](err)
+			if !ok || !strings.Contains(err.Error(), tt.want) || r.Hint() == "" {
+				t.Fatalf("got %v, want a refusal with a hint that says %q", err, tt.want)
+			}
+			if len(tt.content) > 10 && strings.Contains(err.Error()+r.Hint(), tt.content[:10]) {
+				t.Errorf("the error shows the key: %v", err)
+			}
+		})
+	}
+}
+
+func TestLoadMasterRefusesFolder(t *testing.T) {
+	t.Parallel()
+	if _, err := key.LoadMaster(t.TempDir()); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Errorf("got %v, want a refusal", err)
+	}
+}
+
+// ASVS 11.2.3
+func TestDerive(t *testing.T) {
+	t.Parallel()
+	a, b := key.GenerateMaster(), key.GenerateMaster()
+	seen := map[string]string{}
+	for name, m := range map[string]*key.Master{"a": a, "b": b} {
+		for _, purpose := range []string{"refresh", "csrf", "seal"} {
+			got := string(m.Derive(purpose, 32))
+			if len(got) != 32 || got != string(m.Derive(purpose, 32)) {
+				t.Errorf("Derive(%s) is not the same 32 bytes twice", purpose)
+			}
+			if other := seen[got]; other != "" {
+				t.Errorf("Derive gives %s and %s the same key", name+purpose, other)
+			}
+			seen[got] = name + purpose
+		}
+	}
+	if a.ID() == b.ID() || a.Fingerprint() == b.Fingerprint() {
+		t.Error("two master keys have the same ID or fingerprint")
+	}
+}
+
+// secure-defaults 18, ASVS 11.3.3
+func TestSeal(t *testing.T) {
+	t.Parallel()
+	m, other := key.GenerateMaster(), key.GenerateMaster()
+	secret := []byte("private key")
+	sealed := m.Seal(secret, "row 1")
+	if got, err := m.Open(sealed, "row 1"); err != nil || string(got) != string(secret) {
+		t.Fatalf("Open = %q, %v", got, err)
+	}
+	if string(m.Seal(secret, "row 1")) == string(sealed) {
+		t.Error("sealing twice gives the same bytes: the nonce is not random")
+	}
+	if _, err := other.Open(sealed, "row 1"); !errors.Is(err, key.ErrOtherMaster) {
+		t.Errorf("another master: %v, want ErrOtherMaster", err)
+	}
+	if _, err := m.Open(sealed, "row 2"); !errors.Is(err, key.ErrSealed) {
+		t.Errorf("another place: %v, want ErrSealed", err)
+	}
+	for i := range sealed {
+		changed := []byte(string(sealed))
+		changed[i] ^= 1
+		if _, err := m.Open(changed, "row 1"); err == nil {
+			t.Errorf("byte %d changed: opened", i)
+		}
+		if _, err := m.Open(sealed[:i], "row 1"); err == nil {
+			t.Errorf("cut off at %d: opened", i)
+		}
+	}
+}
+
+// secure-defaults 16
+func TestMasterIsRedacted(t *testing.T) {
+	t.Parallel()
+	m := key.GenerateMaster()
+	j, err := json.Marshal(map[string]any{"master": m})
+	if err != nil || string(j) != `{"master":"[redacted]"}` {
+		t.Errorf("JSON: %s, %v", j, err)
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
+		if got := fmt.Sprintf(verb, m); got != "[redacted]" {
+			t.Errorf("%s prints %q", verb, got)
+		}
+		if got := fmt.Sprintf(verb, *m); got != "[redacted]" {
+			t.Errorf("%s of a copy prints %q", verb, got)
+		}
+	}
+	if got := m.LogValue().String(); got != "[redacted]" {
+		t.Errorf("log shows %q", got)
+	}
+}
+
+func FuzzParseMaster(f *testing.F) {
+	f.Add([]byte("mYf3vQ0kq1X5t8Zb2cR7uEwJpLsNaHdGxT4iOV6nB9k\n"))
+	f.Add([]byte("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"))
+	f.Add([]byte("kunci_rahasia_anda"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		m, err := key.ParseMaster(text)
+		if (m == nil) != (err != nil) {
+			t.Fatalf("ParseMaster = %v, %v", m, err)
+		}
+		if err == nil && base64.RawURLEncoding.EncodedLen(32) != len(strings.TrimSuffix(string(text), "\n")) {
+			t.Fatalf("accepted %q", text)
+		}
+	})
+}
