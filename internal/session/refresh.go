@@ -70,6 +70,9 @@ func (MACKey) Format(s fmt.State, _ rune) { io.WriteString(s, redacted) }
 // LogValue implements slog.LogValuer.
 func (MACKey) LogValue() slog.Value { return slog.StringValue(redacted) }
 
+// MarshalText implements encoding.TextMarshaler.
+func (MACKey) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
 func (k MACKey) sum(b []byte) []byte {
 	h := hmac.New(sha256.New, k.Key)
 	h.Write(b)

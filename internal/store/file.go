@@ -63,7 +63,10 @@ func (db *DB) prepareFile() error {
 	if err != nil {
 		return err
 	}
-	if info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
+	if !info.Mode().IsRegular() {
+		return &OpenError{Path: db.path, Reason: "not a regular file", hint: "name a file in a folder that this user may write"}
+	}
+	if info.Mode().Perm()&0o077 != 0 {
 		db.log.Warn("store was readable by others; made private", "path", db.path, "mode", info.Mode().Perm().String())
 		return os.Chmod(db.path, 0o600)
 	}

@@ -64,7 +64,8 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	c.AccessLifetime = cmp.Or(c.AccessLifetime, 15*time.Minute)
 	db := &DB{path: path, log: c.Logger}
 	if err := db.open(ctx, c); err != nil {
-		return nil, errors.Join(db.describe(err), db.Close())
+		_ = db.Close() // of what there is; the reason is told
+		return nil, db.describe(err)
 	}
 	return db, nil
 }

@@ -1,0 +1,412 @@
+package session_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sandi-auth/sandi/internal/account"
+	"github.com/sandi-auth/sandi/internal/audit"
+	"github.com/sandi-auth/sandi/internal/problem"
+	"github.com/sandi-auth/sandi/internal/session"
+)
+
+// checkRefused demands a 401 invalid_grant with its sentence and sentinel.
+func checkRefused(tb testing.TB, err, sentinel error, sentence string) {
+	tb.Helper()
+	p, ok := errors.AsType[*problem.Error](err)
+	if !ok || p.Kind != problem.Unauthenticated || p.Code != "invalid_grant" || p.Sentence != sentence || !errors.Is(err, sentinel) {
+		tb.Errorf("got %v, want invalid_grant with %q", err, sentence)
+	}
+}
+
+func TestBegin(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	s, r := f.begin(t, "ani")
+	now := f.clock.Now()
+	want := session.Session{
+		ID: s.ID, Subject: "ani", SecretHash: s.SecretHash, CredentialVersion: 1, Transport: "bearer", AuthTime: now,
+		AMR: []string{"pwd"}, Address: "192.0.2.7", CreatedAt: now, LastUsedAt: now,
+		IdleExpiresAt: now.AddDate(0, 0, 14), ExpiresAt: now.AddDate(0, 0, 30),
+	}
+	got, err := f.db.Session(t.Context(), s.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("row (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(got, s); diff != "" {
+		t.Errorf("answer (-row +answer):\n%s", diff)
+	}
+	p, err := f.Open(r.Reveal())
+	if err != nil || p.ID != s.ID || p.SecretHash != s.SecretHash || p.Generation != 0 {
+		t.Errorf("opened %+v, %v", p, err)
+	}
+	_, other := f.begin(t, "ani")
+	if o, _ := f.Open(other.Reveal()); o.ID == p.ID || o.SecretHash == p.SecretHash {
+		t.Error("two logins share an id or a secret")
+	}
+}
+
+// TestBeginRacesPasswordChange: a login verified before a change of the password
+// or the disabling begins no session after it.
+func TestBeginRacesPasswordChange(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	verified, err := f.db.User(t.Context(), "ani")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := account.PasswordChange{Subject: "ani", ExpectVersion: 1, Hash: "x"}
+	if err := f.db.ChangePassword(t.Context(), c, audit.Event{Action: audit.PasswordChanged}); err != nil {
+		t.Fatal(err)
+	}
+	_, r, _, err := f.Begin(t.Context(), session.Login{User: verified}, audit.From{})
+	if !errors.Is(err, session.ErrUserGone) || !errors.Is(err, problem.Unauthenticated) || r != "" {
+		t.Errorf("got %v, want ErrUserGone as a 401", err)
+	}
+}
+
+// TestRotateChain: each refresh hands out the next generation, and the row stays one.
+// checklist 62
+func TestRotateChain(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	s, r := f.begin(t, "ani")
+	for g := uint32(1); g <= 5; g++ {
+		f.clock.advance(time.Minute)
+		res, err := f.refresh(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := f.Open(res.Refresh.Reveal())
+		if err != nil || p.ID != s.ID || p.Generation != g || res.Step != session.StepRotated || res.Refresh == r {
+			t.Fatalf("got %+v, step %d, %v; want generation %d", p, res.Step, err, g)
+		}
+		if !slices.Equal(res.User.Roles, []string{"manager", "user"}) {
+			t.Errorf("got roles %v", res.User.Roles)
+		}
+		r = res.Refresh
+	}
+	if l, err := f.List(t.Context(), "ani"); err != nil || len(l) != 1 || l[0].Generation != 5 {
+		t.Errorf("got %v, %v; want one session", l, err)
+	}
+	if got := f.events(t); !slices.Equal(got, []audit.Action{audit.UserCreated, audit.SessionBegun}) {
+		t.Errorf("got events %v; a refresh writes none", got)
+	}
+}
+
+// TestConcurrentRotate: a hundred callers with one token inside the window get one
+// new generation, and all the same successor.
+// secure-defaults 6; checklist 67
+func TestConcurrentRotate(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	s, r := f.begin(t, "ani")
+	var mu sync.Mutex
+	answers, steps := map[session.Refresh]int{}, map[session.Step]int{}
+	var wg sync.WaitGroup
+	for range 100 {
+		wg.Go(func() {
+			res, err := f.refresh(t.Context(), r)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			answers[res.Refresh]++
+			steps[res.Step]++
+		})
+	}
+	wg.Wait()
+	if len(answers) != 1 || steps[session.StepRotated] != 1 || steps[session.StepRetry] != 99 {
+		t.Errorf("got %d answers by steps %v; want one, by one rotation and 99 retries", len(answers), steps)
+	}
+	for got := range maps.Keys(answers) {
+		if p, err := f.Open(got.Reveal()); err != nil || p.Generation != 1 {
+			t.Errorf("got generation %d, %v; want 1", p.Generation, err)
+		}
+	}
+	if row, err := f.db.Session(t.Context(), s.ID); err != nil || row.Generation != 1 || !row.EndedAt.IsZero() {
+		t.Errorf("got %+v, %v", row, err)
+	}
+}
+
+// TestReuse: an old token outside the window ends the session, once, and the
+// newest token with it.
+// secure-defaults 6; checklist 63
+func TestReuse(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	s, old := f.begin(t, "ani")
+	res, err := f.refresh(t.Context(), old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.clock.advance(10 * time.Second)
+	_, err = f.refresh(t.Context(), old)
+	checkRefused(t, err, session.ErrReused, "refresh_reused")
+	for _, r := range []session.Refresh{res.Refresh, old} {
+		_, err = f.refresh(t.Context(), r)
+		checkRefused(t, err, session.ErrInvalidGrant, "refresh_invalid")
+	}
+	if es := f.revocations(); len(es) != 1 || es[0].Handle != s.ID.String() {
+		t.Errorf("got revocations %+v, want one of the session", es)
+	}
+	if got := f.events(t); !slices.Equal(got, []audit.Action{audit.UserCreated, audit.SessionBegun, audit.RefreshReused}) {
+		t.Errorf("got events %v, want one reuse", got)
+	}
+}
+
+// TestReuseRacesRotate: of the holder's and the thief's token presented at once
+// outside the window, whatever the order, the session ends.
+func TestReuseRacesRotate(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	for range 20 {
+		s, old := f.begin(t, "ani")
+		res, err := f.refresh(t.Context(), old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.clock.advance(time.Minute)
+		var wg sync.WaitGroup
+		for _, r := range []session.Refresh{old, res.Refresh, old, res.Refresh} {
+			wg.Go(func() { f.refresh(t.Context(), r) })
+		}
+		wg.Wait()
+		if row, err := f.db.Session(t.Context(), s.ID); err != nil || row.EndReason != session.Reused {
+			t.Fatalf("got %+v, %v; want it ended", row, err)
+		}
+	}
+}
+
+// TestLogoutRacesRotate: a session that has ended is never brought back by a
+// refresh that ran at the same time.
+// checklist 68
+func TestLogoutRacesRotate(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(c *session.Config) { c.Limits.RetryWindow = 0 })
+	for range 20 {
+		s, r := f.begin(t, "ani")
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for {
+				res, err := f.refresh(t.Context(), r)
+				if err != nil {
+					checkRefused(t, err, session.ErrInvalidGrant, "refresh_invalid")
+					return
+				}
+				r = res.Refresh
+			}
+		})
+		if err := f.End(t.Context(), s.ID, "ani", true, session.LoggedOut, audit.From{}); err != nil {
+			t.Fatal(err)
+		}
+		wg.Wait()
+		if row, err := f.db.Session(t.Context(), s.ID); err != nil || row.EndedAt.IsZero() {
+			t.Fatalf("got %+v, %v; want it ended", row, err)
+		}
+	}
+}
+
+// TestNoRotation: the flask profile answers with the same token again and again,
+// while the session stays in use.
+func TestNoRotation(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(c *session.Config) { c.Limits.Rotate = false })
+	_, r := f.begin(t, "ani")
+	for range 3 {
+		now := f.clock.Now().AddDate(0, 0, 9)
+		f.clock.advance(9 * 24 * time.Hour)
+		res, err := f.refresh(t.Context(), r)
+		if err != nil || res.Refresh != r || !res.Session.LastUsedAt.Equal(now) {
+			t.Fatalf("got %+v, %v; want the same token", res.Session, err)
+		}
+	}
+	f.clock.advance(9 * 24 * time.Hour)
+	_, err := f.refresh(t.Context(), r)
+	checkRefused(t, err, session.ErrInvalidGrant, "refresh_invalid")
+}
+
+// TestRotateBinding: a token counts only for its client and its key.
+// checklist 60, 143
+func TestRotateBinding(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	u, err := f.db.User(t.Context(), "ani")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, r, _, err := f.Begin(t.Context(), session.Login{User: u, ClientID: "app", JKT: "thumb"}, audit.From{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, by := range [][2]string{{"", ""}, {"app", ""}, {"", "thumb"}, {"other", "thumb"}, {"app", "other"}} {
+		_, err := f.Rotate(t.Context(), r.Reveal(), by[0], by[1], audit.From{})
+		checkRefused(t, err, session.ErrInvalidGrant, "refresh_invalid")
+	}
+	if _, err := f.Rotate(t.Context(), r.Reveal(), "app", "thumb", audit.From{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestForgedRefresh: what the MAC does not bear never reaches the store.
+func TestForgedRefresh(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	forger, err := session.New(session.Config{
+		Store: f.db, MACKeys: []session.MACKey{{ID: macKey.ID, Key: bytes.Repeat([]byte{8}, 32)}}, CSRFKey: macKey.Key,
+		Limits: session.Limits{Idle: time.Hour}, Absolute: time.Hour, Now: f.clock.Now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := f.db.User(t.Context(), "ani")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, forged, _, err := forger.Begin(t.Context(), session.Login{User: u}, audit.From{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.db.Close(); err != nil { // any question to it would be another error
+		t.Fatal(err)
+	}
+	for _, token := range []string{forged.Reveal(), "", "sdr_", "eyJhbGciOiJFUzI1NiJ9.e30.x"} {
+		_, err := f.Rotate(t.Context(), token, "", "", audit.From{})
+		checkRefused(t, err, session.ErrInvalidGrant, "refresh_invalid")
+		_, err = f.Open(token)
+		checkRefused(t, err, session.ErrInvalidGrant, "refresh_invalid")
+		_, err = f.Owner(t.Context(), token)
+		checkRefused(t, err, session.ErrInvalidGrant, "refresh_invalid")
+	}
+}
+
+// TestOwner: any generation names its session, dead or alive; a leaked MAC key
+// without the session's secret names none.
+func TestOwner(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	s, old := f.begin(t, "ani")
+	res, err := f.refresh(t.Context(), old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.EndAll(t.Context(), "ani", session.ID{}, session.LoggedOut, audit.From{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []session.Refresh{old, res.Refresh} {
+		if got, err := f.Owner(t.Context(), r.Reveal()); err != nil || got.ID != s.ID || got.Subject != "ani" {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	}
+	other := newFixture(t, nil) // the same MAC key, another store
+	_, stranger := other.begin(t, "ani")
+	_, err = f.Owner(t.Context(), stranger.Reveal())
+	checkRefused(t, err, session.ErrInvalidGrant, "refresh_invalid")
+}
+
+func TestEnd(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	f.addUser(t, "budi")
+	s, r := f.begin(t, "ani")
+	for _, err := range []error{
+		f.End(t.Context(), s.ID, "budi", true, session.LoggedOut, audit.From{}),
+		f.End(t.Context(), session.NewID(), "ani", true, session.LoggedOut, audit.From{}),
+	} {
+		if !errors.Is(err, problem.NotFound) || !errors.Is(err, session.ErrNotFound) {
+			t.Errorf("got %v for another's or no session, want problem.NotFound", err)
+		}
+	}
+	for range 2 {
+		if err := f.End(t.Context(), s.ID, "ani", true, session.LoggedOut, audit.From{}); err != nil {
+			t.Error(err)
+		}
+	}
+	_, err := f.refresh(t.Context(), r)
+	checkRefused(t, err, session.ErrInvalidGrant, "refresh_invalid")
+	a, _ := f.begin(t, "ani")
+	f.begin(t, "ani")
+	if n, err := f.EndAll(t.Context(), "ani", a.ID, session.LoggedOut, audit.From{}); err != nil || n != 1 {
+		t.Errorf("ended %d, %v; want the other one", n, err)
+	}
+	if l, err := f.List(t.Context(), "ani"); err != nil || len(l) != 1 || l[0].ID != a.ID {
+		t.Errorf("got %v, %v; want the kept one", l, err)
+	}
+}
+
+func TestCSRF(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	a, b := session.NewID(), session.NewID()
+	if got := f.CSRF(a); len(got) != 43 || got != f.CSRF(a) || got == f.CSRF(b) {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestParseID(t *testing.T) {
+	t.Parallel()
+	id := session.NewID()
+	if got, err := session.ParseID(id.String()); err != nil || got != id {
+		t.Errorf("got %v, %v", got, err)
+	}
+	for _, s := range []string{"", "x", id.String() + "A", id.String()[:21], id.String()[:21] + "_", id.String()[:20] + "\nA", id.String()[:21] + "="} {
+		if _, err := session.ParseID(s); !errors.Is(err, session.ErrNotFound) {
+			t.Errorf("%q: got %v, want ErrNotFound", s, err)
+		}
+	}
+}
+
+func TestNewRefusesBadConfig(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	for name, change := range map[string]func(*session.Config){
+		"no store":        func(c *session.Config) { c.Store = nil },
+		"no key":          func(c *session.Config) { c.MACKeys = nil },
+		"short key":       func(c *session.Config) { c.MACKeys = []session.MACKey{{Key: make([]byte, 31)}} },
+		"same id":         func(c *session.Config) { c.MACKeys = []session.MACKey{macKey, macKey} },
+		"short CSRF key":  func(c *session.Config) { c.CSRFKey = nil },
+		"no idle limit":   func(c *session.Config) { c.Limits.Idle = 0 },
+		"no lifetime":     func(c *session.Config) { c.Absolute = 0 },
+		"negative window": func(c *session.Config) { c.Limits.RetryWindow = -1 },
+	} {
+		c := session.Config{
+			Store: f.db, MACKeys: []session.MACKey{macKey}, CSRFKey: macKey.Key,
+			Limits: session.Limits{Idle: time.Hour}, Absolute: time.Hour,
+		}
+		if _, err := session.New(c); err != nil {
+			t.Fatal(err)
+		}
+		change(&c)
+		if _, err := session.New(c); err == nil {
+			t.Errorf("%s: got no error", name)
+		}
+	}
+}
+
+// TestStoreFailure: a store that cannot be asked is no refusal of the token.
+func TestStoreFailure(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	_, r := f.begin(t, "ani")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := f.refresh(ctx, r); !errors.Is(err, context.Canceled) || errors.Is(err, problem.Unauthenticated) {
+		t.Errorf("got %v, want context.Canceled", err)
+	}
+	if res, err := f.refresh(t.Context(), r); err != nil || res.Step != session.StepRotated {
+		t.Errorf("got step %d, %v afterwards", res.Step, err)
+	}
+}

@@ -1,0 +1,202 @@
+package store_test
+
+import (
+	"crypto/sha256"
+	"database/sql"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/sandi-auth/sandi/internal/account"
+	"github.com/sandi-auth/sandi/internal/audit"
+	"github.com/sandi-auth/sandi/internal/revocation"
+	"github.com/sandi-auth/sandi/internal/session"
+	"github.com/sandi-auth/sandi/internal/store"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var start = time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
+
+// fixture is a store in a folder of its own, on a clock that the test sets.
+type fixture struct {
+	*store.DB
+	path string
+
+	mu      sync.Mutex // guards what is below
+	now     time.Time
+	revoked []revocation.Entry // what the hook was handed
+}
+
+func newFixture(tb testing.TB) *fixture {
+	tb.Helper()
+	f := &fixture{path: filepath.Join(tb.TempDir(), "data", "sandi.db"), now: start}
+	f.reopen(tb)
+	tb.Cleanup(func() {
+		if err := f.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return f
+}
+
+// config opens the fixture's file.
+func (f *fixture) config() store.Config {
+	return store.Config{URL: "sqlite:" + f.path, Now: f.clock, Revoked: func(es []revocation.Entry) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.revoked = append(f.revoked, es...)
+	}}
+}
+
+func (f *fixture) reopen(tb testing.TB) {
+	tb.Helper()
+	if f.DB != nil {
+		if err := f.Close(); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	var err error
+	if f.DB, err = store.Open(tb.Context(), f.config()); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// raw is a connection of the file's own, for what the store does not offer.
+func (f *fixture) raw(tb testing.TB, statements ...string) *sql.DB {
+	tb.Helper()
+	db, err := sql.Open("sqlite", "file:"+f.path+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { db.Close() })
+	for _, s := range statements {
+		if _, err := db.ExecContext(tb.Context(), s); err != nil {
+			tb.Fatalf("%s: %v", s, err)
+		}
+	}
+	return db
+}
+
+func (f *fixture) clock() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.now
+}
+
+func (f *fixture) advance(d time.Duration) time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.now = f.now.Add(d)
+	return f.now
+}
+
+// takeRevoked is what the hook was handed since the last call.
+func (f *fixture) takeRevoked() []revocation.Entry {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	es := f.revoked
+	f.revoked = nil
+	return es
+}
+
+func (f *fixture) addUser(tb testing.TB, name string, roles ...string) account.User {
+	tb.Helper()
+	u := account.User{
+		Subject: name, Username: name, PasswordHash: "$argon2id$1", CredentialVersion: 1, Roles: roles,
+		CreatedAt: f.clock(), PasswordChangedAt: f.clock(),
+	}
+	if err := f.CreateUser(tb.Context(), u, audit.Event{Action: audit.UserCreated, Subject: name}); err != nil {
+		tb.Fatal(err)
+	}
+	return u
+}
+
+// secretHash is of the secret that all sessions of these tests have.
+var secretHash = sha256.Sum256([]byte("secret"))
+
+const (
+	idle     = 14 * 24 * time.Hour
+	absolute = 30 * 24 * time.Hour
+	window   = 10 * time.Second
+)
+
+// newSession is a session of the user, not yet begun.
+func (f *fixture) newSession(subject string) session.Session {
+	now := f.clock()
+	return session.Session{
+		ID: session.NewID(), Subject: subject, ClientID: "app", JKT: "thumb", SecretHash: secretHash, CredentialVersion: 1,
+		Transport: "bearer", Scope: "read write", AuthTime: now, AMR: []string{"pwd", "otp"}, ACR: "2",
+		UserAgent: "curl/8", Address: "192.0.2.7",
+		CreatedAt: now, LastUsedAt: now, IdleExpiresAt: now.Add(idle), ExpiresAt: now.Add(absolute),
+	}
+}
+
+// begin begins a session, changed as asked.
+func (f *fixture) begin(tb testing.TB, subject string, change ...func(*session.Session)) session.Session {
+	tb.Helper()
+	s := f.newSession(subject)
+	for _, c := range change {
+		c(&s)
+	}
+	if _, err := f.BeginSession(tb.Context(), s, 100, audit.Event{Action: audit.SessionBegun}); err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+// presented is the token of a generation, by who holds it rightfully.
+func presented(s session.Session, generation uint32) session.Presented {
+	return session.Presented{ID: s.ID, Generation: generation, SecretHash: s.SecretHash, ClientID: s.ClientID, JKT: s.JKT}
+}
+
+func limits() session.Limits { return session.Limits{RetryWindow: window, Idle: idle, Rotate: true} }
+
+func (f *fixture) rotate(tb testing.TB, p session.Presented, l session.Limits) session.Rotation {
+	tb.Helper()
+	r, err := f.RotateSession(tb.Context(), p, l, f.clock(),
+		audit.Event{Action: audit.RefreshReused}, audit.Event{Action: audit.RolledForward})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return r
+}
+
+func (f *fixture) row(tb testing.TB, id session.ID) session.Session {
+	tb.Helper()
+	s, err := f.Session(tb.Context(), id)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+func (f *fixture) events(tb testing.TB) []audit.Event {
+	tb.Helper()
+	es, err := f.Events(tb.Context(), 0, 10_000)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return es
+}
+
+func (f *fixture) disable(tb testing.TB, subject string, disabled bool) {
+	tb.Helper()
+	action := audit.UserEnabled
+	if disabled {
+		action = audit.UserDisabled
+	}
+	if err := f.SetDisabled(tb.Context(), subject, disabled, audit.Event{Action: action, Subject: subject}); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func (f *fixture) changePassword(tb testing.TB, c account.PasswordChange) {
+	tb.Helper()
+	if err := f.ChangePassword(tb.Context(), c, audit.Event{Action: audit.PasswordChanged, Subject: c.Subject}); err != nil {
+		tb.Fatal(err)
+	}
+}

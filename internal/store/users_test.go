@@ -1,0 +1,226 @@
+package store_test
+
+import (
+	"crypto/sha256"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sandi-auth/sandi/internal/account"
+	"github.com/sandi-auth/sandi/internal/audit"
+	"github.com/sandi-auth/sandi/internal/revocation"
+	"github.com/sandi-auth/sandi/internal/session"
+)
+
+func TestUsers(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	want := []account.User{f.addUser(t, "ani", "admin", "manager"), f.addUser(t, "budi"), f.addUser(t, "citra", "admin")}
+	for _, u := range want {
+		got, err := f.User(t.Context(), u.Subject)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(u, got); diff != "" {
+			t.Errorf("user (-want +got):\n%s", diff)
+		}
+	}
+	var listed []account.User
+	for after := ""; ; after = listed[len(listed)-1].Subject {
+		page, err := f.Users(t.Context(), after, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page) == 0 {
+			break
+		}
+		listed = append(listed, page...)
+	}
+	if diff := cmp.Diff(want, listed); diff != "" {
+		t.Errorf("list (-want +got):\n%s", diff)
+	}
+	if err := f.CreateUser(t.Context(), want[0], audit.Event{}); !errors.Is(err, account.ErrTaken) {
+		t.Errorf("creating ani again: got %v, want ErrTaken", err)
+	}
+	if err := f.RenameUser(t.Context(), "ani", "Ani", audit.Event{Action: audit.UserRenamed}); err != nil {
+		t.Error(err)
+	}
+	if u, _ := f.User(t.Context(), "ani"); u.Username != "Ani" {
+		t.Errorf("got username %q, want Ani", u.Username)
+	}
+	for name, err := range map[string]error{
+		"User":           second(f.User(t.Context(), "dewi")),
+		"RenameUser":     f.RenameUser(t.Context(), "dewi", "Dewi", audit.Event{}),
+		"ChangePassword": f.ChangePassword(t.Context(), account.PasswordChange{Subject: "dewi", Force: true}, audit.Event{}),
+		"RehashPassword": f.RehashPassword(t.Context(), "dewi", 1, "x", audit.Event{}),
+		"SetDisabled":    f.SetDisabled(t.Context(), "dewi", true, audit.Event{}),
+	} {
+		if !errors.Is(err, account.ErrNotFound) {
+			t.Errorf("%s of an unknown user: got %v, want ErrNotFound", name, err)
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func TestHasRole(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.addUser(t, "ani", "admin")
+	check := func(want bool) {
+		t.Helper()
+		if got, err := f.HasRole(t.Context(), "admin"); err != nil || got != want {
+			t.Errorf("got %t, %v; want %t", got, err, want)
+		}
+	}
+	check(true)
+	f.disable(t, "ani", true)
+	check(false)
+	f.disable(t, "ani", false)
+	check(true)
+}
+
+// TestChangePassword: every session but the kept sign-in and its grants ends, each
+// with its revocation, and those go on under the new version.
+// ASVS 7.4.3
+func TestChangePassword(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.addUser(t, "ani")
+	f.addUser(t, "budi")
+	keep, other, stranger := f.begin(t, "ani"), f.begin(t, "ani"), f.begin(t, "budi")
+	grant := f.begin(t, "ani", func(s *session.Session) { s.Parent = keep.ID })
+	otherGrant := f.begin(t, "ani", func(s *session.Session) { s.Parent = other.ID })
+	now := f.advance(time.Minute)
+	change := account.PasswordChange{Subject: "ani", ExpectVersion: 1, Hash: "$argon2id$2", Keep: keep.ID.String()}
+	f.changePassword(t, change)
+
+	u, err := f.User(t.Context(), "ani")
+	if err != nil || u.PasswordHash != "$argon2id$2" || u.CredentialVersion != 2 || !u.PasswordChangedAt.Equal(now) {
+		t.Errorf("got %+v, %v", u, err)
+	}
+	f.checkEnded(t, session.PasswordChanged, now, other.ID, otherGrant.ID)
+	for _, s := range []session.Session{keep, grant, stranger} {
+		if r := f.rotate(t, presented(s, 0), limits()); r.Step != session.StepRotated {
+			t.Errorf("session of %s: got step %d, want StepRotated", s.Subject, r.Step)
+		}
+	}
+	if err := f.ChangePassword(t.Context(), change, audit.Event{}); !errors.Is(err, account.ErrChanged) {
+		t.Errorf("changing under the old version: got %v, want ErrChanged", err)
+	}
+	// A grant's sign-in is kept whole; by force, whatever the version.
+	f.changePassword(t, account.PasswordChange{Subject: "ani", Force: true, Hash: "$argon2id$3", Keep: grant.ID.String()})
+	f.checkEnded(t, "", now)
+	f.changePassword(t, account.PasswordChange{Subject: "ani", Force: true, Hash: "$argon2id$4", Keep: stranger.ID.String()})
+	f.checkEnded(t, session.PasswordChanged, now, keep.ID, grant.ID)
+}
+
+// checkEnded demands that just these sessions were revoked since the last call,
+// and that their rows say why.
+func (f *fixture) checkEnded(tb testing.TB, reason string, at time.Time, ids ...session.ID) {
+	tb.Helper()
+	var want, got []string
+	for _, id := range ids {
+		want = append(want, id.String())
+		if row := f.row(tb, id); row.EndReason != reason || !row.EndedAt.Equal(at) {
+			tb.Errorf("row ended %v for %q, want %v for %q", row.EndedAt, row.EndReason, at, reason)
+		}
+	}
+	for _, e := range f.takeRevoked() {
+		if e.Kind != revocation.Session {
+			tb.Errorf("got a revocation of kind %q", e.Kind)
+		}
+		got = append(got, e.Handle)
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		tb.Errorf("revoked (-want +got):\n%s", diff)
+	}
+}
+
+func TestRehashPassword(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.addUser(t, "ani")
+	s := f.begin(t, "ani")
+	if err := f.RehashPassword(t.Context(), "ani", 1, "$argon2id$strong", audit.Event{Action: audit.PasswordRehashed}); err != nil {
+		t.Fatal(err)
+	}
+	if u, _ := f.User(t.Context(), "ani"); u.PasswordHash != "$argon2id$strong" || u.CredentialVersion != 1 {
+		t.Errorf("got %+v", u)
+	}
+	if r := f.rotate(t, presented(s, 0), limits()); r.Step != session.StepRotated {
+		t.Errorf("got step %d, want the session to go on", r.Step)
+	}
+	if err := f.RehashPassword(t.Context(), "ani", 2, "x", audit.Event{}); !errors.Is(err, account.ErrChanged) {
+		t.Errorf("rehash under another version: got %v, want ErrChanged", err)
+	}
+}
+
+// TestSetDisabled: disabling ends every session and sets a watermark for the
+// tokens; saying it again changes nothing.
+// ASVS 7.4.2
+func TestSetDisabled(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.addUser(t, "ani")
+	a, b := f.begin(t, "ani"), f.begin(t, "ani")
+	now := f.advance(1500 * time.Millisecond)
+	f.disable(t, "ani", true)
+	es := f.takeRevoked()
+	want := []revocation.Entry{{Seq: 3, Kind: revocation.User, Handle: "ani", NotBefore: now, ExpiresAt: now.Add(17 * time.Minute)}}
+	if diff := cmp.Diff(want, es[2:]); len(es) != 3 || diff != "" {
+		t.Errorf("got %d entries; the last (-want +got):\n%s", len(es), diff)
+	}
+	for _, s := range []session.Session{a, b} {
+		if row := f.row(t, s.ID); row.EndReason != session.UserDisabled {
+			t.Errorf("got %+v", row)
+		}
+	}
+	n := len(f.events(t))
+	f.disable(t, "ani", true)
+	if got := len(f.events(t)); got != n || len(f.takeRevoked()) > 0 {
+		t.Error("disabling a disabled user left a trace")
+	}
+	_, err := f.BeginSession(t.Context(), f.newSession("ani"), 100, audit.Event{})
+	if !errors.Is(err, session.ErrUserGone) {
+		t.Errorf("login of a disabled user: got %v, want ErrUserGone", err)
+	}
+	f.disable(t, "ani", false)
+	f.begin(t, "ani")
+}
+
+// TestBootstrap: the secret is spent once, in time, and not by a name that is taken.
+// secure-defaults 1
+func TestBootstrap(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	taken := f.addUser(t, "ani")
+	old, hash := sha256.Sum256([]byte("old")), sha256.Sum256([]byte("new"))
+	admin := account.User{Subject: "root", Username: "root", PasswordHash: "x", Roles: []string{account.AdminRole}, CreatedAt: start, PasswordChangedAt: start}
+	for _, h := range [][32]byte{old, hash} {
+		if err := f.PutBootstrap(t.Context(), h, start.Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bootstrap := func(h [32]byte, u account.User, want error) {
+		t.Helper()
+		if err := f.Bootstrap(t.Context(), h, u, audit.Event{Action: audit.AdminBootstrap}); !errors.Is(err, want) {
+			t.Errorf("got %v, want %v", err, want)
+		}
+	}
+	bootstrap(old, admin, account.ErrBootstrap)
+	bootstrap(hash, taken, account.ErrTaken)
+	f.advance(time.Hour)
+	bootstrap(hash, admin, account.ErrBootstrap)
+	f.advance(-time.Millisecond)
+	bootstrap(hash, admin, nil)
+	bootstrap(hash, admin, account.ErrBootstrap)
+	if ok, err := f.HasRole(t.Context(), account.AdminRole); !ok || err != nil {
+		t.Errorf("got %t, %v; want an administrator", ok, err)
+	}
+}
