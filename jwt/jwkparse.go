@@ -177,21 +177,20 @@ func (r *jwkReader) key(asked Algorithm) (*Key, error) {
 	return ops.apply(k)
 }
 
-// algorithm is the one the key is for: alg, the caller's, or the curve's, which must not differ.
-func (r *jwkReader) algorithm(asked Algorithm) (Algorithm, error) {
-	alg := Algorithm(r.text("alg"))
-	if r.find("alg") == nil {
+// algorithm is the one the key is for: its own word, or else the caller's, or else the curve's.
+func (r *jwkReader) algorithm(asked Algorithm) (alg Algorithm, err error) {
+	switch {
+	case r.find("alg") != nil:
+		alg = Algorithm(r.text("alg"))
+	case asked != "":
 		alg = asked
-	}
-	if alg == "" && r.err == nil {
-		if alg = derive(r.text("crv")); alg == "" {
-			return "", because(ErrKey, "JWK names no algorithm of ours")
-		}
+	default:
+		alg = derive(r.text("crv"))
 	}
 	if _, ok := alg.spec(); !ok {
-		r.fail("unknown algorithm")
+		r.fail("names no algorithm that is known here")
 	}
-	if asked != "" && alg != asked {
+	if r.err == nil && asked != "" && alg != asked {
 		return "", because(ErrAlgorithm, "JWK is for another")
 	}
 	return alg, r.err

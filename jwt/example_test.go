@@ -1,0 +1,195 @@
+package jwt_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/sandi-auth/sandi/jwt"
+)
+
+// exampleKey is the private key that the examples share (RFC 7515 A.3). Yours is made by GenerateKey and kept
+// where nobody reads it.
+const exampleKey = `{"kty":"EC","crv":"P-256","kid":"2026-11","use":"sig","alg":"ES256",` +
+	`"x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",` +
+	`"d":"jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI"}`
+
+// AccessToken are the claims that the examples sign.
+type AccessToken struct {
+	Issuer   string   `json:"iss"`
+	Subject  string   `json:"sub"`
+	Audience string   `json:"aud"`
+	Expires  int64    `json:"exp"` // NumericDate
+	Roles    []string `json:"roles,omitempty"`
+}
+
+func exampleToken(key *jwt.Key, lifetime time.Duration) string {
+	token, err := jwt.Sign(key, "at+jwt", AccessToken{
+		Issuer:   "https://id.example.com",
+		Subject:  "user1",
+		Audience: "https://api.example.com",
+		Expires:  time.Now().Add(lifetime).Unix(),
+		Roles:    []string{"manager"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return token
+}
+
+func ExampleSign() {
+	key, err := jwt.ParseKey([]byte(exampleKey))
+	if err != nil {
+		log.Fatal(err)
+	}
+	token, err := jwt.Sign(key, "at+jwt", map[string]any{"sub": "user1", "exp": 1795262400})
+	if err != nil {
+		log.Fatal(err)
+	}
+	header, claims, err := jwt.DecodeUnverified(token)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s\n%s\n", header, claims)
+	// Output:
+	// {"alg":"ES256","kid":"2026-11","typ":"at+jwt"}
+	// {"exp":1795262400,"sub":"user1"}
+}
+
+func ExampleVerifier_Verify() {
+	key, err := jwt.ParseKey([]byte(exampleKey))
+	if err != nil {
+		log.Fatal(err)
+	}
+	keys, err := jwt.NewKeySet(key.Public())
+	if err != nil {
+		log.Fatal(err)
+	}
+	verifier, err := jwt.NewVerifier(jwt.Config{
+		Keys:     keys,
+		Issuer:   "https://id.example.com",
+		Audience: []string{"https://api.example.com"},
+		Types:    []string{"at+jwt"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	claims, err := verifier.Verify(context.Background(), exampleToken(key, 15*time.Minute))
+	fmt.Println(claims.Subject(), claims.Strings("roles"), err)
+
+	claims, err = verifier.Verify(context.Background(), exampleToken(key, -time.Minute))
+	fmt.Println(claims == nil, errors.Is(err, jwt.ErrExpired))
+	// Output:
+	// user1 [manager] <nil>
+	// true true
+}
+
+func ExampleParseKeySet() {
+	keys, err := jwt.ParseKeySet([]byte(`{"keys":[
+		{"kty":"EC","crv":"P-256","kid":"2026-11","use":"sig","alg":"ES256",
+		 "x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"},
+		{"kty":"OKP","crv":"X25519","kid":"for-encryption","x":"3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08"}
+	]}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	key, ok := keys.Key("2026-11")
+	fmt.Println(keys.Len(), ok, key.Algorithm())
+	for _, reason := range keys.Ignored() {
+		fmt.Println("ignored:", reason)
+	}
+	// Output:
+	// 1 true ES256
+	// ignored: jwt: key is unusable: JWK: names no algorithm that is known here
+}
+
+func ExampleGenerateKey() {
+	key, err := jwt.GenerateKey(jwt.ES256)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(key.Algorithm(), key.CanSign(), key.ID() == key.Thumbprint())
+	// Output: ES256 true true
+}
+
+func ExampleNewKey() {
+	_, err := jwt.NewKey(jwt.HS256, "", []byte("super-secret"))
+	fmt.Println(err)
+	// Output: jwt: key is too weak: secret has 12 bytes, the algorithm needs 32
+}
+
+func ExampleKeySet_MarshalJSON() {
+	key, err := jwt.ParseKey([]byte(exampleKey))
+	if err != nil {
+		log.Fatal(err)
+	}
+	keys, err := jwt.NewKeySet(key)
+	if err != nil {
+		log.Fatal(err)
+	}
+	jwks, err := json.Marshal(keys) // for /.well-known/jwks.json: the private half stays here
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(string(jwks))
+	// Output:
+	// {"keys":[{"use":"sig","alg":"ES256","kid":"2026-11","crv":"P-256","kty":"EC","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}
+}
+
+func ExampleClaims_Decode() {
+	key, err := jwt.GenerateKey(jwt.HS256)
+	if err != nil {
+		log.Fatal(err)
+	}
+	keys, err := jwt.NewKeySet(key)
+	if err != nil {
+		log.Fatal(err)
+	}
+	verifier, err := jwt.NewVerifier(jwt.Config{
+		Keys: keys, Issuer: "https://id.example.com", Audience: []string{"https://api.example.com"}, Types: []string{"JWT"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	token, err := jwt.Sign(key, "JWT", map[string]any{
+		"iss": "https://id.example.com", "aud": "https://api.example.com", "exp": time.Now().Add(time.Hour).Unix(),
+		"address": map[string]string{"country": "ID"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	claims, err := verifier.Verify(context.Background(), token)
+	if err != nil {
+		log.Fatal(err)
+	}
+	var address struct {
+		Country string `json:"country"`
+	}
+	fmt.Println(claims.Decode("address", &address), address.Country)
+	fmt.Println(claims.Decode("phone", &address))
+	// Output:
+	// <nil> ID
+	// jwt: no such claim
+}
+
+func ExampleVerifySignature() {
+	key, err := jwt.GenerateKey(jwt.EdDSA)
+	if err != nil {
+		log.Fatal(err)
+	}
+	keys, err := jwt.NewKeySet(key.Public())
+	if err != nil {
+		log.Fatal(err)
+	}
+	statement, err := jwt.SignPayload(key, "statement+jwt", []byte(`{"version":3}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	header, payload, err := jwt.VerifySignature(keys, statement)
+	fmt.Println(header.Type, string(payload), err)
+	// Output: statement+jwt {"version":3} <nil>
+}
