@@ -28,7 +28,7 @@ test: install-test-tools ## run every test, with the race detector
 check: ## format, vet, staticcheck, architecture, generated files, go.mod
 	@out=$$($(TOOL) gofumpt -l . ); if [ -n "$$out" ]; then echo "gofumpt: run 'make fmt' for:"; echo "$$out"; exit 1; fi
 	$(GO) mod tidy -diff
-	$(GO) vet ./...
+	$(GO) vet ./... && $(GO) vet -tags drill ./internal/server
 	cd bench && $(GO) vet ./...
 	$(TOOL) staticcheck ./...
 	$(GO) test -count=1 ./internal/arch
@@ -39,7 +39,7 @@ fmt: ## format every Go file
 fuzz: ## run every fuzz target for FUZZTIME (60s)
 	scripts/fuzz $(FUZZTIME)
 
-drill: build ## long drills: kill -9 after logout, restart, concurrent refreshes
+drill: ## long drills: a storm of kill -9 under refreshing clients (DRILL_KILLS=100)
 	$(GO) test -count=1 -tags drill -run Drill -v -timeout 30m ./internal/server
 
 bench: ## benchmarks as ratios in one run

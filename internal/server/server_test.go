@@ -36,7 +36,7 @@ func (c *clock) advance(d time.Duration) { c.offset.Add(int64(d)) }
 
 // running is a server of a test, stopped at its end.
 type running struct {
-	t      *testing.T
+	t      testing.TB
 	url    string
 	stdout string
 	log    *lockedBuffer
@@ -86,12 +86,12 @@ func testConfig(dir string) config.Config {
 }
 
 // start runs a demo server; change, when not nil, alters its configuration.
-func start(t *testing.T, change func(*config.Config)) *running {
+func start(t testing.TB, change func(*config.Config)) *running {
 	t.Helper()
 	return startIn(t, t.TempDir(), &server.Demo{}, change)
 }
 
-func startIn(t *testing.T, dir string, demo *server.Demo, change func(*config.Config)) *running {
+func startIn(t testing.TB, dir string, demo *server.Demo, change func(*config.Config)) *running {
 	t.Helper()
 	c := testConfig(dir)
 	if change != nil {
@@ -181,13 +181,13 @@ func do(c *http.Client, req *http.Request) (answer, error) {
 }
 
 // plain is a client without cookies and without connections that outlive a test.
-func plain(t *testing.T) *http.Client {
+func plain(t testing.TB) *http.Client {
 	tr := &http.Transport{MaxIdleConnsPerHost: 100}
 	t.Cleanup(tr.CloseIdleConnections)
 	return &http.Client{Transport: tr, Timeout: 30 * time.Second}
 }
 
-func browser(t *testing.T) *http.Client {
+func browser(t testing.TB) *http.Client {
 	c := plain(t)
 	c.Jar, _ = cookiejar.New(nil)
 	return c
