@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
@@ -99,6 +100,9 @@ func (a *API) login(cookiePath string) web.Handler {
 			return err
 		}
 		web.SetSubject(r.Context(), u.Subject)
+		if err := a.endReplaced(r); err != nil {
+			return err
+		}
 		s, refresh, u, err := a.Sessions.Begin(r.Context(), session.Login{ // 6
 			User: u, Transport: transport, AMR: []string{"pwd"},
 			Address: web.Address(r.Context()), UserAgent: web.UserAgent(r),
@@ -109,6 +113,24 @@ func (a *API) login(cookiePath string) web.Handler {
 		a.metrics.logins.WithLabelValues("ok").Inc()
 		return a.answer(w, r, cookiePath, s, u, refresh, s.CreatedAt, true) // 7
 	}
+}
+
+// endReplaced ends the session whose cookie the browser still sends: this login takes its place (ASVS 7.2.4), or it would live
+// on with nobody to end it. A cookie that counts for nothing is passed over.
+func (a *API) endReplaced(r *http.Request) error {
+	for _, c := range r.CookiesNamed(a.Cookies.Refresh) {
+		s, err := a.Sessions.Owner(r.Context(), c.Value)
+		if errors.Is(err, session.ErrInvalidGrant) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := a.Sessions.End(r.Context(), s.ID, s.Subject, true, session.Replaced, from(r)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // transport is what the login asks for by ?transport=, else the configured one.
@@ -139,7 +161,7 @@ func (a *API) answer(w http.ResponseWriter, r *http.Request, cookiePath string, 
 ) error {
 	mint := token.Access{
 		Subject: u.Subject, Session: s.ID.String(), ClientID: s.ClientID, Scope: s.Scope, Roles: u.Roles,
-		AuthTime: s.AuthTime, AMR: s.AMR, ACR: s.ACR, JKT: s.JKT, Fresh: fresh, At: at,
+		AuthTime: s.AuthTime, AMR: s.AMR, ACR: s.ACR, JKT: s.JKT, Fresh: fresh, At: at, NotAfter: s.ExpiresAt,
 	}
 	grant := "refresh"
 	if fresh {
@@ -149,6 +171,9 @@ func (a *API) answer(w http.ResponseWriter, r *http.Request, cookiePath string, 
 		mint.CSRF = a.Sessions.CSRF(s.ID)
 	}
 	access, life, err := a.Minter.Access(mint)
+	if errors.Is(err, token.ErrLate) { // the store took seconds; a refresh that comes again finds its successor
+		return &problem.Error{Kind: problem.Unavailable, Code: "temporarily_unavailable", RetryAfter: time.Second, Cause: err}
+	}
 	if err != nil {
 		return err
 	}

@@ -105,7 +105,7 @@ func (a *API) refresh(cookiePath string) web.Handler {
 			return err
 		}
 		web.SetSubject(r.Context(), res.User.Subject)
-		return a.answer(w, r, cookiePath, res.Session, res.User, res.Refresh, res.Session.LastUsedAt, false) // 7
+		return a.answer(w, r, cookiePath, res.Session, res.User, res.Refresh, res.At, false) // 7
 	}
 }
 

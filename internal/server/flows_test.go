@@ -140,11 +140,16 @@ func TestCookies(t *testing.T) {
 	r.want(r.call(c, "POST", "/protected", "", "", "X-CSRF-TOKEN", csrf), 200, "")
 	r.want(r.call(c, "GET", "/protected", "bad.token.here", ""), 401, "token_invalid") // not rescued by the cookie
 	r.want(r.call(c, "POST", "/api/auth/refresh", "", ""), 403, "csrf_failed")
+	before := cookie(c, r.url, "jwt")
 	a = r.want(r.call(c, "POST", "/api/auth/refresh", "", "", "X-CSRF-TOKEN", csrf), 200, "")
 	if strings.Contains(a.raw, "access_token") {
 		t.Error("a cookie session was refreshed into the body")
 	}
 	r.want(r.call(c, "GET", "/protected", "", ""), 200, "")
+	r.want(r.call(c, "POST", "/api/auth/login?transport=cookie", "", credentials("test", "test")), 200, "") // in the same browser
+	gone := r.call(plain(t), "GET", "/protected", before, "")
+	r.want(gone, 401, "token_revoked") // ASVS 7.2.4
+	csrf = cookie(c, r.url, "sandi_csrf")
 	r.want(r.call(c, "POST", "/api/auth/logout", "", ""), 403, "csrf_failed")
 	r.want(r.call(c, "POST", "/api/auth/logout", "", "", "X-CSRF-TOKEN", csrf), 200, "")
 	r.want(r.call(c, "GET", "/protected", "", ""), 401, "token_missing")
@@ -355,5 +360,45 @@ func TestServe(t *testing.T) {
 	again := startIn(t, r.dir, nil, func(c *config.Config) { c.API = config.Default().API })
 	if again.stdout != "" {
 		t.Errorf("a second start printed %q", again.stdout)
+	}
+}
+
+// No access token outlives its session, and a session ends at its absolute limit however often it is refreshed.
+// secure-defaults 6; ASVS 7.3.1, 7.3.2, 10.4.8
+func TestSessionLimits(t *testing.T) {
+	t.Parallel()
+	r := start(t, func(c *config.Config) {
+		c.Token.Access, c.Token.RefreshIdle, c.Token.RefreshAbsolute = 15*time.Minute, time.Hour, 2*time.Hour
+	})
+	c := plain(t)
+	_, idle := r.login(c, "user2", "password2")
+	_, refresh := r.login(c, "user1", "password1")
+	var access string
+	for range 2 {
+		r.advance(55 * time.Minute)
+		a := r.want(r.call(c, "POST", "/refresh", refresh, ""), 200, "")
+		refresh, access = a.str("refresh_token"), a.str("access_token")
+	}
+	if life := claims(t, access)["exp"].(float64) - claims(t, access)["iat"].(float64); life > 600 {
+		t.Errorf("the access token lives %v s, though its session ends in 600", life)
+	}
+	r.want(r.call(c, "POST", "/refresh", idle, ""), 401, "invalid_grant")
+	r.advance(11 * time.Minute)
+	r.want(r.call(c, "GET", "/protected", access, ""), 401, "token_expired")
+	r.want(r.call(c, "POST", "/refresh", refresh, ""), 401, "invalid_grant")
+}
+
+// A retry near the end of the window is answered like any other. checklist 67
+func TestRetryLateInTheWindow(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	c := plain(t)
+	_, refresh := r.login(c, "user1", "password1")
+	first := r.want(r.call(c, "POST", "/refresh", refresh, ""), 200, "").str("refresh_token")
+	r.clock.advance(9 * time.Second)
+	for _, token := range []string{refresh, first} {
+		if got := r.want(r.call(c, "POST", "/refresh", token, ""), 200, "").str("refresh_token"); got != first {
+			t.Error("the retry was not answered with the successor")
+		}
 	}
 }

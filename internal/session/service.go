@@ -121,6 +121,9 @@ func (s *Service) Begin(ctx context.Context, l Login, from audit.From) (Session,
 type Result struct {
 	Rotation
 	Refresh Refresh
+	// At is the instant of the refresh, what the access token's lifetime counts from. In steps 3
+	// and 4 it is later than the session's own LastUsedAt.
+	At time.Time
 }
 
 // Rotate redeems a refresh token for its successor, by the steps of the
@@ -150,7 +153,7 @@ func (s *Service) Rotate(ctx context.Context, token, clientID, jkt string, from 
 		s.log.WarnContext(ctx, "lost rotation made good", "session", c.id.String(), "subject", r.Session.Subject)
 	}
 	c.generation = r.Session.Generation
-	return Result{Rotation: r, Refresh: s.codec.encode(c)}, nil
+	return Result{Rotation: r, Refresh: s.codec.encode(c), At: now}, nil
 }
 
 // refused is an invalid_grant with its sentence.

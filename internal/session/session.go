@@ -82,6 +82,7 @@ const (
 	TooMany         = "too_many_sessions"
 	PasswordChanged = "password_changed"
 	UserDisabled    = "user_disabled"
+	Replaced        = "replaced" // by another login of the same browser
 )
 
 // Errors of this package and of every Store.

@@ -70,6 +70,8 @@ type Access struct {
 	JKT      string // thumbprint of the DPoP key that the token is bound to
 	// At is the instant of the transaction that permits the token: iat, and what exp counts from.
 	At time.Time
+	// NotAfter is when the session ends for good; the token does not outlive it. Zero: no such end.
+	NotAfter time.Time
 }
 
 // claims are those of RFC 9068 section 2.2, and type, fresh and csrf as
@@ -113,14 +115,23 @@ func (m *Minter) Access(a Access) (string, time.Duration, error) {
 	if err != nil {
 		return "", 0, fmt.Errorf("mint access token: %w", err)
 	}
-	return signed, m.cfg.Lifetime - max(0, late).Truncate(time.Second), nil
+	return signed, m.life(a) - max(0, late).Truncate(time.Second), nil
+}
+
+// life is how long the token is good: the configured lifetime, or until its session's end, in whole seconds and at
+// least one.
+func (m *Minter) life(a Access) time.Duration {
+	if a.NotAfter.IsZero() {
+		return m.cfg.Lifetime
+	}
+	return max(time.Second, min(m.cfg.Lifetime, a.NotAfter.Sub(a.At).Truncate(time.Second)))
 }
 
 func (m *Minter) claims(a Access) claims {
 	at := a.At.Unix()
 	c := claims{
 		Issuer: m.cfg.Issuer, Subject: a.Subject, Audience: m.cfg.Audience,
-		Expires: at + int64(m.cfg.Lifetime/time.Second), IssuedAt: at, NotBefore: at, ID: newID(),
+		Expires: at + int64(m.life(a)/time.Second), IssuedAt: at, NotBefore: at, ID: newID(),
 		ClientID: a.ClientID, Scope: a.Scope, Session: a.Session, Roles: a.Roles,
 		AMR: a.AMR, ACR: a.ACR, Type: "access", Fresh: a.Fresh, CSRF: a.CSRF,
 	}
