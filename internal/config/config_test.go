@@ -1,0 +1,188 @@
+package config_test
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sandi-auth/sandi/internal/config"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files and docs/configuration.md")
+
+// write puts a configuration into a file of its own.
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "sandi.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// golden compares got with a file, or rewrites it.
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s is not up to date; run go test ./internal/config -update (-file +now):\n%s", path, diff)
+	}
+}
+
+// faults are those of err, each in one line with its hint.
+func faults(t *testing.T, err error) string {
+	t.Helper()
+	if err == nil {
+		return ""
+	}
+	e, ok := errors.AsType[*config.Error](err)
+	if !ok {
+		t.Fatalf("error is %T, want *config.Error: %v", err, err)
+	}
+	var b strings.Builder
+	for _, f := range e.Faults {
+		b.WriteString(f.String())
+		if f.Hint != "" {
+			b.WriteString(" | " + f.Hint)
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+func TestLoadOrder(t *testing.T) {
+	t.Parallel()
+	path := write(t, "listen: {addr: '127.0.0.1:1001'}\nlog: {level: debug, format: json}\ntoken:\n  audience: ['a,b', c]\n  access: 10m\nsession:\n")
+	environ := []string{"HOME=/root", "SANDI_CONFIG=elsewhere", "SANDI_LOG_LEVEL=warn", "SANDI_LISTEN_ADDR=127.0.0.1:1002", "SANDI_API_ORIGINS=https://a.example, https://b.example"}
+	c, err := config.Load(path, environ, map[string]string{"listen.addr": "127.0.0.1:1003", "data": "/srv"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.Default()
+	want.Listen.Addr, want.Data = "127.0.0.1:1003", "/srv"
+	want.Log = config.Log{Level: "warn", Format: "json"}
+	want.Token.Audience, want.Token.Access = []string{"a,b", "c"}, 10*time.Minute
+	want.API.Origins = []string{"https://a.example", "https://b.example"}
+	if diff := cmp.Diff(want.Resolved(""), c); diff != "" {
+		t.Errorf("Load (-want +got):\n%s", diff)
+	}
+	if c.Issuer != "http://127.0.0.1:1003" || c.Store.URL != "sqlite:/srv/sandi.db" || c.Key.MasterFile != "/srv/master.key" {
+		t.Errorf("filled in: issuer %q, store %q, master key %q", c.Issuer, c.Store.URL, c.Key.MasterFile)
+	}
+}
+
+// secure-defaults 2: an unknown configuration key is refused; checklist: all faults at once, each with its place.
+func TestFaultsGolden(t *testing.T) {
+	t.Parallel()
+	environ := []string{"SANDI_TOKEN_ACESS=5m", "SANDI_LOG_FORMAT=xml", "SANDI_MASTER=x", "SANDI_LISTEN_INSECURE_PLAIN=yes"}
+	_, err := config.Load("testdata/faults.yaml", environ, map[string]string{"key.rotate_every": "1s"})
+	got := faults(t, err)
+	if strings.Contains(got, "hunter2") {
+		t.Error("a fault shows the password of store.url")
+	}
+	golden(t, "testdata/faults.golden", got)
+}
+
+func TestPrintGolden(t *testing.T) {
+	t.Parallel()
+	c, err := config.Load("", nil, map[string]string{"token.profile": "flask"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := c.Print(&b); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(b.String(), "insecure_no_rotation: true") {
+		t.Error("the profile flask is printed without insecure_no_rotation")
+	}
+	golden(t, "testdata/flask.golden.yaml", b.String())
+	if got := c.Insecure(); !cmp.Equal(got, []string{"token.insecure_no_rotation"}) {
+		t.Errorf("Insecure() = %q, want the one that the profile sets", got)
+	}
+}
+
+func TestPrintedIsReadBack(t *testing.T) {
+	t.Parallel()
+	first, err := config.Load("", nil, map[string]string{
+		"issuer": "https://id.example.com", "token.audience": `say "hi", 世界`, "session.retry_window": "1500ms", "data": "a\\b #c: d",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := first.Print(&b); err != nil {
+		t.Fatal(err)
+	}
+	second, err := config.Load(write(t, b.String()), nil, nil)
+	if err != nil {
+		t.Fatalf("%s\nof:\n%s", faults(t, err), b.String())
+	}
+	if diff := cmp.Diff(first, second); diff != "" {
+		t.Errorf("printed and read back (-printed +read):\n%s", diff)
+	}
+}
+
+// secure-defaults 16: nothing prints a secret.
+func TestPasswordsAreRedacted(t *testing.T) {
+	t.Parallel()
+	c := config.Default()
+	c.Store.URL = "postgres://sandi:hunter2@db/sandi"
+	var b bytes.Buffer
+	if err := c.Print(&b); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"Print": b.String(), "String": c.String(), "GoString": c.GoString(), "LogValue": c.LogValue().String()} {
+		if strings.Contains(text, "hunter2") || !strings.Contains(text, "sandi:xxxxx@db") {
+			t.Errorf("%s does not redact: %s", name, text)
+		}
+	}
+}
+
+func TestReferenceIsUpToDate(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	if err := config.Doc(&b); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "../../docs/configuration.md", b.String())
+}
+
+func TestEverySettingIsDocumented(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, s := range config.Settings() {
+		if len(s.Doc) < 20 || !strings.HasSuffix(s.Doc, ".") && s.Path != "store.url" {
+			t.Errorf("%s: documentation %q is not a sentence", s.Path, s.Doc)
+		}
+		if seen[s.Env] {
+			t.Errorf("%s: two settings share %s", s.Path, s.Env)
+		}
+		seen[s.Env] = true
+	}
+}
+
+func TestUnreadableFile(t *testing.T) {
+	t.Parallel()
+	large := write(t, strings.Repeat("# filler\n", 1<<13))
+	for name, path := range map[string]string{"missing": filepath.Join(t.TempDir(), "none.yaml"), "folder": t.TempDir(), "too large": large} {
+		if _, err := config.Load(path, nil, nil); !strings.Contains(faults(t, err), path) {
+			t.Errorf("%s: error %v does not name the file", name, err)
+		}
+	}
+}
