@@ -23,22 +23,36 @@ import (
 
 var update = flag.Bool("update", false, "rewrite docs/cli.md")
 
-func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"sandi": main})
-}
-
-// The scripts run the real command; each is one topic with good and bad input.
-func TestScripts(t *testing.T) {
+// TestBinary builds the command and runs it as people do. It is built without
+// the race detector, which looks at the tests of run.
+func TestBinary(t *testing.T) {
 	t.Parallel()
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code":   code,
-			"mkdata": mkdata,
-			"save":   save,
-		},
-		RequireExplicitExec: true,
-		RequireUniqueNames:  true,
+	dir := t.TempDir()
+	build := exec.Command("go", "build", "-o", dir, ".")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	t.Run("signal", func(t *testing.T) {
+		t.Parallel()
+		testSignal(t, filepath.Join(dir, "sandi"))
+	})
+	// Each script is one topic with good and bad input.
+	t.Run("scripts", func(t *testing.T) {
+		t.Parallel()
+		testscript.Run(t, testscript.Params{
+			Dir: "testdata/script",
+			Setup: func(env *testscript.Env) error {
+				env.Setenv("PATH", dir+string(filepath.ListSeparator)+env.Getenv("PATH"))
+				return nil
+			},
+			Cmds: map[string]func(*testscript.TestScript, bool, []string){
+				"code":   code,
+				"mkdata": mkdata,
+				"save":   save,
+			},
+			RequireExplicitExec: true,
+			RequireUniqueNames:  true,
+		})
 	})
 }
 

@@ -161,11 +161,11 @@ func TestStartIsRefused(t *testing.T) {
 	}
 }
 
-// The first signal stops in good order, with exit code 0.
-func TestSignal(t *testing.T) {
-	t.Parallel()
+// testSignal: the first signal stops in good order, with exit code 0.
+func testSignal(t *testing.T, binary string) {
+	t.Helper()
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
-		cmd := exec.Command("sandi", "demo", "--addr", "127.0.0.1:0")
+		cmd := exec.Command(binary, "demo", "--addr", "127.0.0.1:0")
 		cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir())
 		stdout, err := cmd.StdoutPipe()
 		if err != nil {
