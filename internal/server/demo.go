@@ -55,10 +55,11 @@ func (s *Server) welcome(ctx context.Context, stdout io.Writer) error {
 	}
 	_, err = fmt.Fprintf(stdout, `There is no administrator yet. This secret makes the first one, once, until %s:
 
-  curl -X POST %s%s/bootstrap -H 'Content-Type: application/json' \
-    -d '{"secret": "%s", "username": "admin", "password": "CHOOSE ONE"}'
+curl -X POST %s%s/bootstrap -H 'Content-Type: application/json' -d @- <<'END'
+{"secret": "%s", "username": "admin", "password": "CHOOSE ONE"}
+END
 
-`, expires.Format(time.TimeOnly), s.cfg.Issuer, s.cfg.API.Prefixes[0], secret)
+`, expires.Format(time.TimeOnly+" MST"), s.cfg.Issuer, s.cfg.API.Prefixes[0], secret)
 	return err
 }
 
