@@ -16,9 +16,9 @@ import (
 )
 
 // benchPayload has the claims of an access token, 327 bytes.
-const benchPayload = `{"iss":"https://id.example.com","sub":"user1","aud":"https://api.example.com","exp":4102444800,` +
-	`"iat":1700000000,"nbf":1700000000,"jti":"0f8fad5bd9cb469fa16570867728950e","client_id":"sandi","scope":"read write",` +
-	`"sid":"7c9e6679742540de944be07fc1f90ae7","roles":["manager","user"],"auth_time":1700000000,"type":"access","fresh":true,"amr":["pwd"]}`
+const benchPayload = `{"iss":"https://id.example.com","sub":"user001","aud":"https://api.example.com","exp":4102444800,` +
+	`"iat":1700000000,"nbf":1700000000,"jti":"0f8fad5bd9cb469fa16570867728950e","client_id":"sandi","scope":"read",` +
+	`"sid":"7c9e6679742540de944be07fc1f90ae7","roles":["manager","user"],"auth_time":1700000000,"type":"access","fresh":true}`
 
 var benchAlgorithms = []jwt.Algorithm{
 	jwt.HS256, jwt.HS384, jwt.HS512, jwt.RS256, jwt.PS256, jwt.ES256, jwt.ES384, jwt.ES512, jwt.EdDSA,

@@ -25,7 +25,7 @@ func verified(t *testing.T, members ...string) *jwt.Claims {
 func TestClaims(t *testing.T) {
 	t.Parallel()
 	c := verified(t, `"jti":"j1"`, `"nbf":1700000000.25`, `"iat":1.5e9`, `"t":true`, `"f":false`, `"n":null`, `"i":7`,
-		`"s":"a\n\u00e9\ud83d\ude00\/"`, `"l":["a","b"]`, `"m":["a",1]`, `"e":[]`, `"o":{"x":[1,{"y":"z"}]}`, `"":"empty"`, `"q\"":1`)
+		`"s":"a\n\u00e9\ud83d\uDE00\/\b\f\r\t\"\\"`, `"l":["a","b"]`, `"m":["a",1]`, `"e":[]`, `"o":{"x":[1,{"y":"z"}]}`, `"":"empty"`, `"q\"":1`)
 
 	check := func(what string, got, want any) {
 		t.Helper()
@@ -46,7 +46,7 @@ func TestClaims(t *testing.T) {
 	check("Type", c.Type(), "at+jwt")
 	check("KeyID", c.KeyID(), "k1")
 	check("Algorithm", c.Algorithm(), jwt.HS256)
-	check("String", c.String("s"), "a\né😀/")
+	check("String", c.String("s"), "a\né😀/\b\f\r\t\"\\")
 	check("String of a number", c.String("i"), "")
 	check("String of none", c.String("none"), "")
 	check("String of the empty name", c.String(""), "empty")
@@ -157,6 +157,7 @@ func TestClaimsInLogs(t *testing.T) {
 		t.Errorf("got %s", out.String())
 	}
 	var none *jwt.Claims
+	slog.New(slog.NewTextHandler(&out, nil)).Info("x", "claims", none)
 	if got := fmt.Sprint(none); got != "jwt.Claims(nil)" {
 		t.Errorf("got %q", got)
 	}

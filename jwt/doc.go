@@ -29,10 +29,14 @@
 // All four are required, exp is too, and what loosens any of it begins with Insecure. On error the
 // claims are nil and the error is one of the Err values, which errors.Is tells apart:
 //
-//	size, form, header -> key -> signature -> typ -> claims -> iss, aud -> exp, nbf, iat
-//	ErrTooLarge           ErrUnknownKey  |    ErrType          ErrIssuer   ErrNoExpiry
-//	ErrMalformed          ErrAlgorithm   |         ErrMalformed ErrAudience ErrExpired
-//	ErrCritical                     ErrSignature                           ErrNotYetValid
+//	1 size            ErrTooLarge
+//	2 form, header    ErrMalformed, ErrTooLarge, ErrCritical
+//	3 key             ErrUnknownKey, ErrAlgorithm
+//	4 signature       ErrSignature
+//	5 typ             ErrType
+//	6 claims          ErrMalformed
+//	7 iss, aud        ErrIssuer, ErrAudience
+//	8 exp, nbf, iat   ErrNoExpiry, ErrExpired, ErrNotYetValid
 //
 // The checks run in that order, so a token that was tampered with is never called expired. A
 // Verifier takes its keys from a [Keys] once for each token; a set that rotates hands out a new

@@ -1,6 +1,9 @@
 package jwt
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // The JOSE header (RFC 7515 section 4). Only alg, typ, kid and crit are read; jku, jwk, x5u and
 // x5c are never followed (RFC 8725 section 3.10).
@@ -156,7 +159,7 @@ func isRegistered(name string) bool {
 func mediaType(typ string) string {
 	const prefix = "application/"
 	typ = lower(typ)
-	if len(typ) > len(prefix) && typ[:len(prefix)] == prefix && !slices.Contains([]byte(typ[len(prefix):]), '/') {
+	if len(typ) > len(prefix) && typ[:len(prefix)] == prefix && strings.IndexByte(typ[len(prefix):], '/') < 0 {
 		return typ[len(prefix):]
 	}
 	return typ

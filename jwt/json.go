@@ -2,7 +2,6 @@ package jwt
 
 import (
 	"math/bits"
-	"slices"
 	"unicode/utf8"
 )
 
@@ -313,62 +312,4 @@ func plainEnd(s string, i int) int {
 		i++
 	}
 	return i
-}
-
-// names finds duplicates among the names of one object. Few and plain ones, the ordinary case, are
-// compared as they come; others are decoded and sorted at the end, so that an object of n names
-// costs n log n whatever they are.
-type names struct {
-	few     [32]span
-	n       int
-	filter  uint64 // one bit a name, so that most names need no comparison
-	escaped bool
-	all     []span // every name, once there are more than few or one has an escape
-}
-
-func (s *names) add(text string, name span, escaped bool) bool {
-	if s.all != nil || escaped || s.n == len(s.few) {
-		if s.all == nil {
-			s.all = append(make([]span, 0, 2*len(s.few)), s.few[:s.n]...)
-		}
-		s.all = append(s.all, name)
-		s.escaped = s.escaped || escaped
-		return true
-	}
-	word := text[name.from:name.to]
-	bit := uint64(1) << (len(word) & 63)
-	if len(word) > 0 {
-		bit = 1 << ((len(word)*7 + int(word[0])*3 + int(word[len(word)-1])) & 63)
-	}
-	if s.filter&bit != 0 {
-		for _, other := range s.few[:s.n] {
-			if text[other.from:other.to] == word {
-				return false
-			}
-		}
-	}
-	s.filter |= bit
-	s.few[s.n] = name
-	s.n++
-	return true
-}
-
-func (s *names) unique(text string) bool {
-	if s.all == nil {
-		return true
-	}
-	words := make([]string, len(s.all))
-	for i, name := range s.all {
-		words[i] = text[name.from:name.to]
-		if s.escaped {
-			words[i] = unescape(words[i])
-		}
-	}
-	slices.Sort(words)
-	for i := 1; i < len(words); i++ {
-		if words[i] == words[i-1] {
-			return false
-		}
-	}
-	return true
 }

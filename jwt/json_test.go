@@ -143,7 +143,7 @@ func TestScan(t *testing.T) {
 // TestScanStrings puts each special byte at each place of a string, since eight are looked at at once.
 func TestScanStrings(t *testing.T) {
 	t.Parallel()
-	for length := range 40 {
+	for length := range 20 {
 		for at := range length {
 			for c := range 256 {
 				s := []byte(strings.Repeat("~", length))
@@ -163,7 +163,7 @@ func TestScanStrings(t *testing.T) {
 // checklist 114
 func TestDuplicates(t *testing.T) {
 	t.Parallel()
-	for n := 1; n < 80; n++ {
+	for _, n := range []int{1, 2, 3, 10, 19, 20, 21, 30, 31, 32, 33, 34, 63, 64, 65, 100} {
 		list := make([]string, n)
 		for i := range list {
 			list[i] = fmt.Sprintf(`"%d":1`, i)

@@ -11,12 +11,8 @@ import (
 
 // Reading JSON Web Keys.
 
-// What is read at most, in bytes and in keys: checking a private key takes milliseconds.
-const (
-	maxJWK  = 64 << 10
-	maxJWKS = 1 << 20
-	maxKeys = 256
-)
+// maxJWK is the largest JWK that is read, in bytes.
+const maxJWK = 64 << 10
 
 // ParseKey reads a JWK, public or private. Its algorithm is the member alg; without that, an EC or
 // OKP key has the only one that its curve allows, and any other is refused with ErrKey: see
@@ -36,72 +32,6 @@ func ParseKeyFor(alg Algorithm, jwk []byte) (*Key, error) {
 		return nil, err
 	}
 	return r.key(alg)
-}
-
-// ParseKeySet reads a JWK Set. Entries that cannot be used here (another kty or curve, another use,
-// no alg where one is needed, too weak, or contradicting themselves) are left out, as RFC 7517
-// section 5 asks; Ignored says why. The set may therefore be empty, and then verifies nothing. It
-// returns ErrKey for a document that is no JWK Set or has a duplicate name anywhere, for two
-// signature keys of one kid, usable or not, and for a set that mixes HMAC keys with public-key
-// ones: such a document is neither fit to be published nor to be kept secret.
-func ParseKeySet(jwks []byte) (*KeySet, error) {
-	entries, err := keyEntries(jwks)
-	if err != nil {
-		return nil, err
-	}
-	var keys []*Key
-	var ignored []error
-	kids := make(map[string]bool)
-	for _, entry := range entries {
-		r, err := readJWK(entry)
-		if err != nil {
-			return nil, err
-		}
-		if kid, use := r.text("kid"), r.text("use"); kid != "" && (use == "" || use == "sig") {
-			if kids[kid] {
-				return nil, because(ErrKey, "two keys have the same kid")
-			}
-			kids[kid] = true
-		}
-		k, err := r.key("")
-		if err != nil {
-			ignored = append(ignored, err)
-			continue
-		}
-		keys = append(keys, k)
-	}
-	isHMAC := func(k *Key) bool { return k.public == nil }
-	if n := len(slices.DeleteFunc(slices.Clone(keys), isHMAC)); n > 0 && n < len(keys) {
-		return nil, because(ErrKey, "JWK Set mixes secrets and public keys")
-	}
-	s, err := NewKeySet(keys...)
-	if err != nil {
-		return nil, err
-	}
-	s.ignored = ignored
-	return s, nil
-}
-
-// keyEntries are the texts of the keys in a JWK Set.
-func keyEntries(jwks []byte) ([]string, error) {
-	if len(jwks) > maxJWKS {
-		return nil, because(ErrKey, "JWK Set is over %d bytes", maxJWKS)
-	}
-	var doc object
-	if fault := scanObject(string(jwks), &doc); fault != "" {
-		return nil, because(ErrKey, "JWK Set: %s", fault)
-	}
-	list := doc.find("keys")
-	if list == nil || list.kind != kindArray {
-		return nil, because(ErrKey, "JWK Set has no list of keys")
-	}
-	var entries []string
-	for raw := range elements(doc.raw(list)) {
-		if entries = append(entries, raw); len(entries) > maxKeys {
-			return nil, because(ErrKey, "JWK Set has over %d keys", maxKeys)
-		}
-	}
-	return entries, nil
 }
 
 // jwkReader reads the members of one JWK; the first fault stays in err.

@@ -23,6 +23,14 @@ import (
 // signerOf hides everything of a key but crypto.Signer, as a KMS does.
 type signerOf struct{ crypto.Signer }
 
+// claimant is a signer with any public key.
+type claimant struct {
+	crypto.Signer
+	public crypto.PublicKey
+}
+
+func (c claimant) Public() crypto.PublicKey { return c.public }
+
 // liar returns a signature that is none.
 type liar struct {
 	crypto.Signer
@@ -31,7 +39,7 @@ type liar struct {
 
 func (l liar) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { return l.sig, nil }
 
-// ASVS 9.1.2, secure-defaults 2, checklist 121
+// ASVS 9.1.2, 11.2.3, 11.6.1, secure-defaults 2, checklist 121
 func TestNewKeyRefuses(t *testing.T) {
 	t.Parallel()
 	rsaKey := rsaKey(t)
@@ -80,6 +88,8 @@ func TestNewKeyRefuses(t *testing.T) {
 		{"RSA of 8193 bits", jwt.RS256, "", rsaWith(bit(8192), 65537), jwt.ErrKey},
 		{"RSA, even modulus", jwt.RS256, "", rsaWith(new(big.Int).Lsh(big.NewInt(1), 2047), 65537), jwt.ErrWeakKey},
 		{"RSA, e = 1", jwt.RS256, "", rsaWith(rsaKey.N, 1), jwt.ErrWeakKey},
+		{"RSA, e = 3 and signs", jwt.PS256, "", claimant{rsaKey, rsaWith(rsaKey.N, 3)}, jwt.ErrWeakKey},
+		{"RSA, prime missing", jwt.RS256, "", &rsa.PrivateKey{PublicKey: rsaKey.PublicKey, D: rsaKey.D, Primes: make([]*big.Int, 2)}, jwt.ErrKey},
 		{"RSA, even e", jwt.PS256, "", rsaWith(rsaKey.N, 65536), jwt.ErrWeakKey},
 		{"RSA, negative e", jwt.RS256, "", rsaWith(rsaKey.N, -3), jwt.ErrWeakKey},
 		{"RSA, e over 31 bits", jwt.RS256, "", rsaWith(rsaKey.N, 1<<32+1), jwt.ErrKey},
@@ -91,6 +101,7 @@ func TestNewKeyRefuses(t *testing.T) {
 		{"nil ECDSA key", jwt.ES256, "", (*ecdsa.PrivateKey)(nil), jwt.ErrKey},
 		{"nil ECDSA public key", jwt.ES256, "", (*ecdsa.PublicKey)(nil), jwt.ErrKey},
 		{"P-224", jwt.ES256, "", &ecdsa.PublicKey{Curve: elliptic.P224()}, jwt.ErrKey},
+		//lint:ignore SA1019 a point off the curve cannot be made in any other way
 		{"off the curve", jwt.ES256, "", &ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1), Y: big.NewInt(1)}, jwt.ErrKey},
 		{"ECDSA of two halves", jwt.ES256, "", halvesOf(t, p256), jwt.ErrKey},
 	}
@@ -115,6 +126,14 @@ func halvesOf(t *testing.T, key *ecdsa.PrivateKey) *ecdsa.PrivateKey {
 	mixed := *key
 	mixed.PublicKey = other.PublicKey
 	return &mixed
+}
+
+// A key with e = 3 that others sign with verifies.
+func TestSmallExponent(t *testing.T) {
+	t.Parallel()
+	if _, err := jwt.NewKey(jwt.RS256, "", &rsa.PublicKey{N: rsaKey(t).N, E: 3}); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestKeyHalves(t *testing.T) {
@@ -194,7 +213,7 @@ func TestKeyIsACopy(t *testing.T) {
 }
 
 // TestSigner signs through crypto.Signer alone.
-// secure-defaults 18
+// ASVS 13.3.3, secure-defaults 18
 func TestSigner(t *testing.T) {
 	t.Parallel()
 	rsaKey := rsaKey(t)
@@ -275,6 +294,7 @@ func TestRedaction(t *testing.T) {
 		} else {
 			out.Write(public)
 		}
+		out.WriteString(k.String() + k.GoString() + set.String())
 		text := out.String()
 		for _, name := range []string{"d", "p", "q", "dp", "dq", "qi", "k"} {
 			value, ok := members[name]

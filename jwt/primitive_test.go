@@ -114,7 +114,7 @@ func TestWycheproofSignatures(t *testing.T) {
 	}
 }
 
-// ASVS 11.6.1, checklist 121
+// ASVS 11.4.1, 11.6.1, checklist 121
 func TestWycheproofHMAC(t *testing.T) {
 	t.Parallel()
 	for _, alg := range []jwt.Algorithm{jwt.HS256, jwt.HS384, jwt.HS512} {
