@@ -105,7 +105,7 @@ func (a *app) ring(ctx context.Context, d *data, keys key.Store) (*key.Ring, err
 	}
 	r, err := key.NewRing(key.Config{
 		Store: keys, Master: master, Algorithm: algorithm, SecretFile: d.cfg.Token.SecretFile,
-		AccessLifetime: d.cfg.Lifetimes().Access, Now: a.now, Logger: d.log,
+		AccessLifetime: d.db.AccessLifetime(), Now: a.now, Logger: d.log,
 	})
 	if err != nil {
 		return nil, err

@@ -131,7 +131,7 @@ func (s *Server) openKeys(ctx context.Context) error {
 	life := s.cfg.Lifetimes()
 	s.ring, err = key.NewRing(key.Config{
 		Store: s.db, Master: master, Algorithm: jwt.Algorithm(s.cfg.Token.Algorithm), SecretFile: s.cfg.Token.SecretFile,
-		AccessLifetime: life.Access, RotateEvery: s.cfg.Key.RotateEvery, Now: s.now, Logger: s.log,
+		AccessLifetime: s.db.AccessLifetime(), RotateEvery: s.cfg.Key.RotateEvery, Now: s.now, Logger: s.log,
 	})
 	if err != nil {
 		return err

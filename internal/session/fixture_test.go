@@ -3,6 +3,7 @@ package session_test
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -43,6 +44,7 @@ func (c *clock) advance(d time.Duration) {
 type fixture struct {
 	*session.Service
 	db      *store.DB
+	path    string
 	clock   *clock
 	mu      sync.Mutex
 	revoked []revocation.Entry // what the hook was handed
@@ -52,9 +54,9 @@ var macKey = session.MACKey{ID: [4]byte{1, 2, 3, 4}, Key: bytes.Repeat([]byte{7}
 
 func newFixture(tb testing.TB, change func(*session.Config), storeChange ...func(*store.Config)) *fixture {
 	tb.Helper()
-	f := &fixture{clock: newClock()}
+	f := &fixture{clock: newClock(), path: filepath.Join(tb.TempDir(), "sandi.db")}
 	sc := store.Config{
-		URL: "sqlite:" + filepath.Join(tb.TempDir(), "sandi.db"), Now: f.clock.Now,
+		URL: "sqlite:" + f.path, Now: f.clock.Now,
 		Revoked: func(es []revocation.Entry) {
 			f.mu.Lock()
 			defer f.mu.Unlock()
@@ -133,4 +135,17 @@ func (f *fixture) revocations() []revocation.Entry {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return append([]revocation.Entry(nil), f.revoked...)
+}
+
+// exec changes the store behind the service's back.
+func (f *fixture) exec(tb testing.TB, statement string) {
+	tb.Helper()
+	db, err := sql.Open("sqlite", "file:"+f.path+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(tb.Context(), statement); err != nil {
+		tb.Fatal(err)
+	}
 }

@@ -101,6 +101,14 @@ func TestRefreshRefused(t *testing.T) {
 			t.Errorf("%s: got %+v, %v; want ErrInvalidGrant", name, c, err)
 		}
 	}
+	short := sample // a MAC that ends in a zero byte is not spelt without it
+	for !strings.HasSuffix(string(codec{oldKey}.encode(short)[:refreshUnsummed]), "AA") {
+		short.generation++
+	}
+	s := codec{oldKey}.encode(short).Reveal()
+	if _, err := (codec{oldKey}).decode(resum(s[:refreshUnsummed-1][:20] + "\n" + s[20:refreshUnsummed-1])); err == nil {
+		t.Error("a line break in the place of a zero byte was accepted")
+	}
 	for i := range good { // each character counts
 		b := []byte(good)
 		b[i] ^= 1

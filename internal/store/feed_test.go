@@ -1,7 +1,10 @@
 package store_test
 
 import (
+	"errors"
+	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -14,9 +17,6 @@ import (
 	"github.com/sandi-auth/sandi/internal/revocation"
 	"github.com/sandi-auth/sandi/internal/session"
 	"github.com/sandi-auth/sandi/internal/store"
-
-	"errors"
-	"sync"
 )
 
 // TestRevocations: the feed is what the hook was handed, page by page, with its
@@ -220,4 +220,24 @@ func TestProducts(t *testing.T) {
 		t.Errorf("migrating again brought back what was deleted: %v", ps)
 	}
 	f.begin(t, f.addUser(t, session.NewID().String()).Subject) // the writer goes on beside it
+}
+
+// The longest access lifetime is kept, whoever opens the store later: the keys of its tokens must stay published.
+func TestAccessLifetimeIsTheLongest(t *testing.T) {
+	t.Parallel()
+	url := "sqlite:" + filepath.Join(t.TempDir(), "sandi.db")
+	for _, d := range []struct{ opened, want time.Duration }{
+		{15 * time.Minute, 15 * time.Minute}, {time.Hour, time.Hour}, {time.Minute, time.Hour}, {0, time.Hour},
+	} {
+		db, err := store.Open(t.Context(), store.Config{URL: url, AccessLifetime: d.opened})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := db.AccessLifetime(); got != d.want {
+			t.Errorf("opened with %v: got %v, want %v", d.opened, got, d.want)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

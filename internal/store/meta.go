@@ -42,13 +42,18 @@ func (db *DB) rememberLifetime(ctx context.Context, d time.Duration) error {
 			return err
 		}
 		longest, _ := strconv.ParseInt(s, 10, 64) // 0 when there is none yet
-		db.writer.revocable = max(d, time.Duration(longest)*time.Millisecond) + revocationGrace
+		db.accessLifetime = max(d, time.Duration(longest)*time.Millisecond)
+		db.writer.revocable = db.accessLifetime + revocationGrace
 		if d.Milliseconds() <= longest {
 			return nil
 		}
 		return t.setMeta(metaAccessLifetime, strconv.FormatInt(d.Milliseconds(), 10))
 	})
 }
+
+// AccessLifetime is the longest life of an access token that any process with this store was ever configured with:
+// signing keys stay published that long after their last signature.
+func (db *DB) AccessLifetime() time.Duration { return db.accessLifetime }
 
 // MasterFingerprint returns the store's, setting it to fp when there is none yet.
 func (db *DB) MasterFingerprint(ctx context.Context, fp string) (kept string, err error) {

@@ -82,11 +82,18 @@ var bars = []struct {
 		f.changePassword(tb, account.PasswordChange{Subject: s.Subject, ExpectVersion: 1, Hash: "$argon2id$2"})
 	}},
 	// Rows that no transaction leaves behind: the UPDATE's own conditions refuse them.
-	{"disabled in the users table alone", func(tb testing.TB, f *fixture, _ session.Session, _ *session.Presented, _ *session.Limits) {
-		f.raw(tb, `UPDATE users SET disabled = 1`)
+	{"disabled in the users table alone", func(tb testing.TB, f *fixture, s session.Session, _ *session.Presented, _ *session.Limits) {
+		f.raw(tb, `UPDATE users SET disabled = 1 WHERE subject = '`+s.Subject+`'`)
 	}},
-	{"version changed in the users table alone", func(tb testing.TB, f *fixture, _ session.Session, _ *session.Presented, _ *session.Limits) {
-		f.raw(tb, `UPDATE users SET credential_version = 2`)
+	{"ended in its row alone", func(tb testing.TB, f *fixture, s session.Session, _ *session.Presented, _ *session.Limits) {
+		f.raw(tb, `UPDATE sessions SET ended_at = 1 WHERE subject = '`+s.Subject+`'`)
+	}},
+	{"idle limit beyond the absolute", func(tb testing.TB, f *fixture, s session.Session, _ *session.Presented, l *session.Limits) {
+		f.raw(tb, `PRAGMA ignore_check_constraints = 1; UPDATE sessions SET idle_expires_at = expires_at + 1000 WHERE subject = '`+s.Subject+`'`)
+		f.expire(l, s.ExpiresAt)
+	}},
+	{"version changed in the users table alone", func(tb testing.TB, f *fixture, s session.Session, _ *session.Presented, _ *session.Limits) {
+		f.raw(tb, `UPDATE users SET credential_version = 2 WHERE subject = '`+s.Subject+`'`)
 	}},
 }
 
@@ -105,8 +112,8 @@ func TestRotationSteps(t *testing.T) {
 	for _, c := range situations {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
+			f := newFixture(t)
 			t.Run("granted", func(t *testing.T) {
-				f := newFixture(t)
 				s, l := reach(t, f, c.rotations, c.wait, c.norotate)
 				before := f.row(t, s.ID)
 				got := f.rotate(t, presented(s, c.present), l)
@@ -114,7 +121,6 @@ func TestRotationSteps(t *testing.T) {
 			})
 			for _, b := range bars {
 				t.Run(b.name, func(t *testing.T) {
-					f := newFixture(t)
 					s, l := reach(t, f, c.rotations, c.wait, c.norotate)
 					p := presented(s, c.present)
 					b.bar(t, f, s, &p, &l)
@@ -129,11 +135,10 @@ func TestRotationSteps(t *testing.T) {
 	}
 }
 
-// reach begins a session and rotates it.
+// reach begins a session of a new user and rotates it.
 func reach(tb testing.TB, f *fixture, rotations int, wait time.Duration, norotate bool) (session.Session, session.Limits) {
 	tb.Helper()
-	f.addUser(tb, "ani", "manager", "user")
-	s := f.begin(tb, "ani")
+	s := f.begin(tb, f.addUser(tb, session.NewID().String(), "manager", "user").Subject)
 	for g := range rotations {
 		f.advance(time.Minute)
 		if r := f.rotate(tb, presented(s, uint32(g)), limits()); r.Step != session.StepRotated {
@@ -196,7 +201,7 @@ func checkStep(tb testing.TB, f *fixture, before session.Session, got session.Ro
 		if len(es) != 1 || es[0].Kind != revocation.Session || es[0].Handle != before.ID.String() {
 			tb.Errorf("got revocations %v, want one of the session", es)
 		}
-		if last.Action != audit.RefreshReused || last.Session != before.ID.String() || last.Subject != "ani" {
+		if last.Action != audit.RefreshReused || last.Session != before.ID.String() || last.Subject != before.Subject {
 			tb.Errorf("got event %+v, want the reuse", last)
 		}
 	case session.StepForward:

@@ -80,6 +80,13 @@ func TestMaxPerUser(t *testing.T) {
 		}
 		return s
 	}
+	f.addUser(t, "budi")
+	for range 2 {
+		if _, err := f.BeginSession(t.Context(), f.newSession("budi"), 0, audit.Event{}); err != nil {
+			t.Fatal(err)
+		}
+		f.checkEnded(t, "", f.clock()) // 0 is no limit
+	}
 	oldest := begin()
 	grant := f.begin(t, "ani", func(g *session.Session) { g.Parent = oldest.ID })
 	second, third := begin(), begin()

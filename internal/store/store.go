@@ -40,12 +40,13 @@ type Config struct {
 // revocation and demo. Its methods may be called from many goroutines. What
 // fails because the database is busy, full or away is problem.Unavailable.
 type DB struct {
-	dialect dialect
-	path    string
-	log     *slog.Logger
-	writers *sql.DB // of one connection
-	writer  *writer // holds that connection
-	readers *sql.DB
+	dialect        dialect
+	path           string
+	log            *slog.Logger
+	writers        *sql.DB       // of one connection
+	accessLifetime time.Duration // the longest ever; set by open
+	writer         *writer       // holds that connection
+	readers        *sql.DB
 }
 
 // Open opens the store at c.URL, creating it where there is none, and brings

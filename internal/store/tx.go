@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -30,12 +31,11 @@ func newConn(ctx context.Context, pool *sql.DB) (*conn, error) {
 }
 
 func (c *conn) close() error {
+	var errs []error
 	for _, s := range c.statements {
-		if err := s.Close(); err != nil {
-			return err
-		}
+		errs = append(errs, s.Close())
 	}
-	return c.c.Close()
+	return errors.Join(append(errs, c.c.Close())...)
 }
 
 func (c *conn) prepared(query string) (*sql.Stmt, error) {

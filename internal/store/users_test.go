@@ -103,6 +103,9 @@ func TestChangePassword(t *testing.T) {
 		t.Errorf("got %+v, %v", u, err)
 	}
 	f.checkEnded(t, session.PasswordChanged, now, other.ID, otherGrant.ID)
+	if v := f.row(t, other.ID).CredentialVersion; v != 1 {
+		t.Errorf("an ended session was carried to version %d", v)
+	}
 	for _, s := range []session.Session{keep, grant, stranger} {
 		if r := f.rotate(t, presented(s, 0), limits()); r.Step != session.StepRotated {
 			t.Errorf("session of %s: got step %d, want StepRotated", s.Subject, r.Step)
@@ -114,8 +117,16 @@ func TestChangePassword(t *testing.T) {
 	// A grant's sign-in is kept whole; by force, whatever the version.
 	f.changePassword(t, account.PasswordChange{Subject: "ani", Force: true, Hash: "$argon2id$3", Keep: grant.ID.String()})
 	f.checkEnded(t, "", now)
+	// Another's session keeps nothing of this user's.
 	f.changePassword(t, account.PasswordChange{Subject: "ani", Force: true, Hash: "$argon2id$4", Keep: stranger.ID.String()})
 	f.checkEnded(t, session.PasswordChanged, now, keep.ID, grant.ID)
+	// A session that had died by its version is not brought back by being kept.
+	stale := f.begin(t, "ani", func(s *session.Session) { s.CredentialVersion = 4 })
+	f.raw(t, `UPDATE sessions SET credential_version = 3 WHERE ended_at = 0 AND subject = 'ani'`)
+	f.changePassword(t, account.PasswordChange{Subject: "ani", Force: true, Hash: "$argon2id$5", Keep: stale.ID.String()})
+	if r := f.rotate(t, presented(stale, 0), limits()); r.Step != session.StepRefused {
+		t.Errorf("got step %d for a session of an older version, want StepRefused", r.Step)
+	}
 }
 
 // checkEnded demands that just these sessions were revoked since the last call,
