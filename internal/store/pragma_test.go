@@ -1,8 +1,6 @@
 package store
 
-import (
-	"testing"
-)
+import "testing"
 
 // TestPragmas proves what durability and integrity rest on: every commit is
 // synced, references are enforced, and readers cannot write.

@@ -22,10 +22,22 @@ const sessionColumns = `s.id, s.parent_id, s.subject, s.client_id, s.jkt, s.gene
 // sessionDest is where sessionColumns are scanned to.
 func sessionDest(s *session.Session) []any {
 	return []any{
-		bytes{s.ID[:]}, bytes{s.Parent[:]}, &s.Subject, &s.ClientID, &s.JKT, &s.Generation, bytes{s.SecretHash[:]}, &s.CredentialVersion,
-		&s.Transport, &s.Scope, instant{&s.AuthTime}, words{&s.AMR}, &s.ACR, &s.UserAgent, &s.Address,
-		instant{&s.CreatedAt}, instant{&s.RotatedAt}, instant{&s.LastUsedAt}, instant{&s.IdleExpiresAt}, instant{&s.ExpiresAt},
-		instant{&s.EndedAt}, &s.EndReason,
+		bytes{s.ID[:]},
+		bytes{s.Parent[:]},
+		&s.Subject, &s.ClientID, &s.JKT, &s.Generation,
+		bytes{s.SecretHash[:]},
+		&s.CredentialVersion,
+		&s.Transport, &s.Scope,
+		instant{&s.AuthTime},
+		words{&s.AMR},
+		&s.ACR, &s.UserAgent, &s.Address,
+		instant{&s.CreatedAt},
+		instant{&s.RotatedAt},
+		instant{&s.LastUsedAt},
+		instant{&s.IdleExpiresAt},
+		instant{&s.ExpiresAt},
+		instant{&s.EndedAt},
+		&s.EndReason,
 	}
 }
 

@@ -18,7 +18,8 @@ const userColumns = `u.subject, u.username, u.password_hash, u.disabled, u.crede
 func userDest(u *account.User) []any {
 	return []any{
 		&u.Subject, &u.Username, &u.PasswordHash, &u.Disabled, &u.CredentialVersion,
-		instant{&u.CreatedAt}, instant{&u.PasswordChangedAt},
+		instant{&u.CreatedAt},
+		instant{&u.PasswordChangedAt},
 	}
 }
 
