@@ -30,8 +30,10 @@ check: ## format, vet, staticcheck, architecture, generated files, go.mod
 	$(GO) mod tidy -diff
 	$(GO) vet ./... && $(GO) vet -tags drill ./internal/server
 	cd bench && $(GO) vet ./...
-	$(TOOL) staticcheck ./...
+	$(TOOL) staticcheck ./... && $(TOOL) staticcheck -tags drill ./internal/server
+	cd bench && $(GO) tool -modfile=../tools.mod staticcheck ./...
 	$(GO) test -count=1 ./internal/arch
+	$(GO) test -count=1 -run 'TestConfigurationDoc|TestCLIDoc' ./internal/config ./cmd/sandi
 
 fmt: ## format every Go file
 	$(TOOL) gofumpt -w .

@@ -175,7 +175,7 @@ func WriteError(w http.ResponseWriter, r *http.Request, e *Error) {
 	if e.Reason == Unavailable {
 		h.Set("Retry-After", seconds(cmp.Or(max(e.RetryAfter, 0), 5*time.Second)))
 	}
-	h.Set("Content-Type", "application/json")
+	h.Set("Content-Type", "application/json; charset=utf-8")
 	h.Set("Content-Language", lang)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")

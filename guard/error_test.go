@@ -108,7 +108,7 @@ func TestWriteError(t *testing.T) {
 			t.Errorf("%s: status %d, want %d", reason, w.Code, want)
 		}
 		if h.Get("Cache-Control") != "no-store" || h.Get("Vary") != "Accept-Language" || h.Get("Content-Language") != "id" ||
-			h.Get("Content-Type") != "application/json" || h.Get("X-Content-Type-Options") != "nosniff" {
+			h.Get("Content-Type") != "application/json; charset=utf-8" || h.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s: headers %v", reason, h)
 		}
 		if c := h.Get("WWW-Authenticate"); c != "" && !strings.HasPrefix(c, `Bearer realm="abc"`) || strings.Contains(c, `x"y`) {

@@ -40,9 +40,10 @@ type Config struct {
 	Leeway time.Duration
 	// Now is the clock, default time.Now.
 	Now func() time.Time
-	// Observe is told the outcome of every check, for metrics: the reason of
+	// Observe is told the outcome of every check, for metrics and logs: the token
+	// where one was verified (nil otherwise), even if it is then refused, and the reason of
 	// the refusal, or "" when the request was let in. It must not block.
-	Observe func(r *http.Request, reason Reason)
+	Observe func(r *http.Request, t *Token, reason Reason)
 
 	// InsecureAnyIssuer accepts tokens of any issuer that the keys verify.
 	InsecureAnyIssuer bool
@@ -169,7 +170,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if h.policy.cookie {
 		w.Header().Add("Vary", "Cookie")
 	}
-	if len(h.policy.query) > 0 { // RFC 6750 section 2.3
+	if len(h.policy.query) > 0 && w.Header().Get("Cache-Control") == "" { // RFC 6750 section 2.3
 		w.Header().Set("Cache-Control", "private")
 	}
 	// A guard further out may have let somebody in whom this one did not find.
@@ -192,21 +193,21 @@ func Identity(ctx context.Context) *Token {
 // of the route.
 func (g *Guard) check(r *http.Request, p *policy) (*Token, *Error) {
 	t, err := g.decide(r, p)
+	reason := Reason("")
 	if err != nil {
 		err.Realm = g.cfg.Realm
-		g.observe(r, err.Reason)
+		reason = err.Reason
+	}
+	if g.cfg.Observe != nil {
+		g.cfg.Observe(r, t, reason)
+	}
+	if err != nil {
 		return nil, err
 	}
-	g.observe(r, "")
 	return t, nil
 }
 
-func (g *Guard) observe(r *http.Request, reason Reason) {
-	if g.cfg.Observe != nil {
-		g.cfg.Observe(r, reason)
-	}
-}
-
+// decide returns the token that was verified beside the refusal, for Observe alone.
 func (g *Guard) decide(r *http.Request, p *policy) (*Token, *Error) {
 	cred, err := p.credential(r, &g.cfg.Cookie)
 	if err != nil {
@@ -227,21 +228,21 @@ func (g *Guard) decide(r *http.Request, p *policy) (*Token, *Error) {
 	}
 	t := &Token{Claims: claims}
 	if p.wrongKind(t, g.cfg.InsecureAnyType) {
-		return nil, refuse(TokenWrongType, errKind)
+		return t, refuse(TokenWrongType, errKind)
 	}
 	if t.Has("cnf") { // RFC 7800: whoever holds it must prove a key as well
-		return nil, refuse(TokenInvalid, errBound)
+		return t, refuse(TokenInvalid, errBound)
 	}
 	if cred.ambient {
 		if err := g.cfg.Cookie.checkCSRF(r, t); err != nil {
-			return nil, refuse(CSRFFailed, err)
+			return t, refuse(CSRFFailed, err)
 		}
 	}
 	if err := g.checkRevoked(p, t); err != nil {
-		return nil, err
+		return t, err
 	}
 	if err := p.meet(r.Context(), t, g.cfg.Now); err != nil {
-		return nil, err
+		return t, err
 	}
 	return t, nil
 }

@@ -125,7 +125,7 @@ func serve(tb testing.TB, h http.Handler, r *http.Request) answer {
 	return a
 }
 
-// secure-defaults 4: leaving out keys, issuer, audience or kind is a
+// secure-defaults 4a: leaving out keys, issuer, audience or kind is a
 // construction error.
 func TestNew(t *testing.T) {
 	t.Parallel()
@@ -358,7 +358,7 @@ func TestObserve(t *testing.T) {
 	s := newSigner(t)
 	var got []guard.Reason
 	h := s.guard(func(c *guard.Config) {
-		c.Observe = func(_ *http.Request, reason guard.Reason) { got = append(got, reason) }
+		c.Observe = func(_ *http.Request, _ *guard.Token, reason guard.Reason) { got = append(got, reason) }
 	}).Require()(greet)
 	for _, token := range []string{s.access(nil), "", "garbage"} {
 		serve(t, h, get(token))

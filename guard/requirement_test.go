@@ -105,7 +105,7 @@ func TestFresh(t *testing.T) {
 	}
 }
 
-// secure-defaults 15, 23: a check that fails in any way refuses, and what it
+// secure-defaults 15c, 23c: a check that fails in any way refuses, and what it
 // said stays here.
 func TestClaim(t *testing.T) {
 	t.Parallel()
@@ -188,7 +188,7 @@ func TestCheckSeesContext(t *testing.T) {
 	}
 }
 
-// secure-defaults 23: revocation is asked on every use, and not knowing refuses.
+// secure-defaults 23d: revocation is asked on every use, and not knowing refuses.
 func TestRevocations(t *testing.T) {
 	t.Parallel()
 	s := newSigner(t)

@@ -97,7 +97,7 @@ func TestRevocationListKeepsTheLaterDates(t *testing.T) {
 	}
 }
 
-// secure-defaults 23: a list that is behind answers nothing.
+// secure-defaults 23d: a list that is behind answers nothing.
 func TestRevocationListStaleness(t *testing.T) {
 	t.Parallel()
 	s := newSigner(t)

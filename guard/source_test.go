@@ -152,7 +152,7 @@ func TestSeveralKeys(t *testing.T) {
 	}
 }
 
-// secure-defaults 14: at most 64 KiB are searched, and the handler can read the
+// secure-defaults 14a: at most 64 KiB are searched, and the handler can read the
 // body whatever came of it.
 func TestBodyStaysReadable(t *testing.T) {
 	t.Parallel()
@@ -215,7 +215,7 @@ type errReader struct{}
 
 func (errReader) Read([]byte) (int, error) { return 0, errors.New("connection reset") }
 
-// secure-defaults 9: a cookie changes nothing without the CSRF value.
+// secure-defaults 9g: a cookie changes nothing without the CSRF value.
 func TestCSRF(t *testing.T) {
 	t.Parallel()
 	s := newSigner(t)
@@ -270,7 +270,7 @@ func TestCSRF(t *testing.T) {
 	})
 }
 
-// secure-defaults 21: a socket opened by cookie proves where it is from.
+// secure-defaults 21a: a socket opened by cookie proves where it is from.
 func TestUpgradeByCookie(t *testing.T) {
 	t.Parallel()
 	s := newSigner(t)
@@ -331,7 +331,7 @@ func TestRefreshCookie(t *testing.T) {
 	}
 }
 
-// secure-defaults 16: the query with its token shows up in no answer and no
+// secure-defaults 16b: the query with its token shows up in no answer and no
 // error; checklist 10: what it fetched is private.
 func TestTokenIsNotShown(t *testing.T) {
 	t.Parallel()

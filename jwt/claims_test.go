@@ -145,7 +145,7 @@ func TestClaimsMany(t *testing.T) {
 }
 
 // TestClaimsInLogs: a log line names the token, and not what is in it.
-// ASVS 16.2.5, secure-defaults 16
+// ASVS 16.2.5, secure-defaults 16a
 func TestClaimsInLogs(t *testing.T) {
 	t.Parallel()
 	c := verified(t, `"jti":"j1"`, `"csrf":"very-secret"`)

@@ -102,7 +102,7 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// secure-defaults 18
+// secure-defaults 18d
 func TestKeySetMarshal(t *testing.T) {
 	t.Parallel()
 	var keys []*jwt.Key

@@ -152,7 +152,7 @@ func TestCritical(t *testing.T) {
 }
 
 // TestWeakRSA: 1024-bit keys verify elsewhere.
-// ASVS 9.1.2, secure-defaults 2, checklist 121
+// ASVS 9.1.2, secure-defaults 2b, checklist 121
 func TestWeakRSA(t *testing.T) {
 	t.Parallel()
 	key, err := rsa.GenerateKey(rand.Reader, 1024)

@@ -231,7 +231,7 @@ func TestTamperedIsNotExpired(t *testing.T) {
 	}
 }
 
-// secure-defaults 4, checklist 111
+// secure-defaults 4a, checklist 111
 func TestNewVerifierRefuses(t *testing.T) {
 	t.Parallel()
 	good := jwt.Config{Keys: newKeySet(t, secretKey(t)), Issuer: issuer, Audience: []string{audience}, Types: []string{"at+jwt"}}

@@ -23,19 +23,21 @@ func (a *app) configPrintCommand() *cobra.Command {
 		Short: "Print the effective configuration",
 		Long: `Print the configuration as it would hold: defaults, file, environment and
 flags together, every setting with its documentation. The output is a valid
-configuration file. Passwords in URLs are not shown.`,
+configuration file. What nobody set and follows from other settings is commented
+out there, so that it goes on following them; --json shows its value. Passwords in
+URLs are not shown.`,
 		Example: `  sandi config print > sandi.yaml
   SANDI_TOKEN_ACCESS=5m sandi config print --json`,
 	}
 	t.flags(c)
 	jsonFlag(c, &asJSON)
 	return does(c, func(cmd *cobra.Command, _ []string) error {
-		cfg, err := a.load(cmd, t, nil)
+		cfg, err := a.read(cmd, t, nil)
 		if err != nil {
 			return err
 		}
 		if asJSON {
-			return a.json(cfg)
+			return a.json(cfg.Resolved(""))
 		}
 		return cfg.Print(a.stdout)
 	})

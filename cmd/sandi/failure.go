@@ -81,6 +81,11 @@ func (a *app) complain(message, hint string) {
 	}
 }
 
+// warn tells of something that did not fail.
+func (a *app) warn(message string) {
+	_, _ = fmt.Fprintf(a.stderr, "sandi: warning: %s\n", oneLine(message))
+}
+
 // oneLine keeps what an error quotes from breaking out of its line.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {

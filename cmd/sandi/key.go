@@ -61,7 +61,7 @@ func (a *app) keyRotateCommand() *cobra.Command {
 published at once and signs a few minutes later, when every verifier that
 caches the key set has it; no token is refused meanwhile. Where a next key
 already waits, that one is shown and the exit code is 1.`,
-		Example: "  sandi key rotate",
+		Example: "  sandi key rotate\n  sandi key rotate --json",
 	}
 	t.flags(c)
 	jsonFlag(c, &asJSON)
@@ -73,7 +73,11 @@ already waits, that one is shown and the exit code is 1.`,
 			}
 			s, err := r.Rotate(ctx, fromCLI)
 			if errors.Is(err, key.ErrPending) {
-				return fault("wait until it is active", "a next key already waits: %s signs from %s", s.KID, stamp(s.ActivateAt))
+				err = fault("wait until it is active", "a next key already waits: %s signs from %s", s.KID, stamp(s.ActivateAt))
+				if asJSON {
+					err = errors.Join(a.json(s), err)
+				}
+				return err
 			}
 			if err != nil {
 				return err

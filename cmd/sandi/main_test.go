@@ -5,11 +5,14 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,6 +22,7 @@ import (
 
 	"github.com/sandi-auth/sandi/internal/config"
 	"github.com/sandi-auth/sandi/internal/server"
+	"github.com/sandi-auth/sandi/internal/store"
 )
 
 var update = flag.Bool("update", false, "rewrite docs/cli.md")
@@ -47,6 +51,7 @@ func TestBinary(t *testing.T) {
 			},
 			Cmds: map[string]func(*testscript.TestScript, bool, []string){
 				"code":   code,
+				"events": events,
 				"mkdata": mkdata,
 				"save":   save,
 			},
@@ -74,7 +79,7 @@ func code(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	stderr := ts.ReadFile("stderr")
 	for line := range strings.Lines(stderr) {
-		if !strings.HasPrefix(line, "sandi: error: ") && !strings.HasPrefix(line, "hint: ") {
+		if !strings.HasPrefix(line, "sandi: error: ") && !strings.HasPrefix(line, "sandi: warning: ") && !strings.HasPrefix(line, "hint: ") {
 			ts.Fatalf("standard error has a line of another form: %q", line)
 		}
 	}
@@ -95,6 +100,24 @@ func mkdata(ts *testscript.TestScript, _ bool, args []string) {
 	s, err := server.New(context.Background(), server.Options{Config: cfg, Logger: slog.New(slog.DiscardHandler), Stdout: io.Discard})
 	ts.Check(err)
 	ts.Check(s.Close())
+}
+
+// events FOLDER FILE writes the audit log of a data folder into a file: action, subject, actor, detail.
+func events(ts *testscript.TestScript, _ bool, args []string) {
+	ctx := context.Background()
+	db, err := store.Open(ctx, store.Config{URL: "sqlite:" + ts.MkAbs(args[0]) + "/sandi.db", AccessLifetime: time.Minute, Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
+	ts.Check(err)
+	log, err := db.Events(ctx, 0, 1000)
+	ts.Check(errors.Join(err, db.Close()))
+	var b strings.Builder
+	for _, e := range log {
+		fmt.Fprint(&b, e.Action, " ", e.Subject, " ", e.From.Actor)
+		for _, name := range slices.Sorted(maps.Keys(e.Detail)) {
+			fmt.Fprint(&b, " ", name, "=", e.Detail[name])
+		}
+		b.WriteByte('\n')
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(b.String()), 0o600))
 }
 
 // save NAME [FILE] sets a variable to the one line that was printed last, and

@@ -22,6 +22,7 @@ command line or the configuration is wrong.`,
   sandi serve --data /var/lib/sandi
   sandi user add siti --role manager
   echo "$TOKEN" | sandi token decode`,
+		Version:       thisBuild().String(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
@@ -29,9 +30,14 @@ command line or the configuration is wrong.`,
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(flagError)
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.Flags().Bool("version", false, "print which build this is, as 'sandi version' does")
+	root.SetHelpCommand(a.helpCommand())
 	root.AddCommand(
 		a.serveCommand(), a.demoCommand(), a.userCommand(), a.tokenCommand(), a.keyCommand(), a.configCommand(), a.versionCommand(),
 	)
+	root.InitDefaultCompletionCmd()
+	root.InitDefaultHelpCmd()
 	root.Args = a.groupArgs
 	root.SuggestionsMinimumDistance = 2
 	root.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
@@ -119,9 +125,15 @@ func (t *target) given(c *cobra.Command) bool {
 	return c.Flags().Changed("config") || c.Flags().Changed("data")
 }
 
-// load reads the configuration: file, environment, flags. others are settings
-// from further flags, by path.
+// load is the configuration as it would hold: read, with what follows filled in.
 func (a *app) load(c *cobra.Command, t target, others map[string]string) (config.Config, error) {
+	cfg, err := a.read(c, t, others)
+	return cfg.Resolved(""), err
+}
+
+// read reads the configuration: file, environment, flags. others are settings
+// from further flags, by path.
+func (a *app) read(c *cobra.Command, t target, others map[string]string) (config.Config, error) {
 	path := t.config
 	if !c.Flags().Changed("config") {
 		path = config.Path(a.environ)
@@ -133,7 +145,7 @@ func (a *app) load(c *cobra.Command, t target, others map[string]string) (config
 	if c.Flags().Changed("data") {
 		flags["data"] = t.data
 	}
-	return config.Load(path, a.environ, flags)
+	return config.Read(path, a.environ, flags)
 }
 
 // jsonFlag adds --json.

@@ -40,6 +40,15 @@ func (c claimSet) add(name string, value json.RawMessage) error {
 	return nil
 }
 
+// text is a claim that is text (RFC 7519 section 4.1), empty where it is not there.
+func (c claimSet) text(name string) (string, error) {
+	var s string
+	if value, ok := c[name]; ok && json.Unmarshal(value, &s) != nil {
+		return "", usage("such as --claim "+name+"=text", "the claim %s is not text", name)
+	}
+	return s, nil
+}
+
 // claims are those of the flags, else of the JSON object on standard input.
 func (a *app) claims(ctx context.Context, flags []string) (claimSet, error) {
 	claims := claimSet{}

@@ -26,6 +26,17 @@ func (k *keyFlags) flags(c *cobra.Command, does string) {
 	c.Flags().StringVar(&k.alg, "alg", "", "`algorithm` of --key, where the file does not say it: RS256, HS256, ...")
 }
 
+// complete refuses flags that contradict each other. Without --key the keys are those of a data folder.
+func (k *keyFlags) complete(c *cobra.Command) error {
+	switch {
+	case k.file != "" && k.given(c):
+		return usage("name one source of keys", "--key excludes --data and --config")
+	case k.alg != "" && k.file == "":
+		return usage("every other key names its own", "--alg goes with --key alone")
+	}
+	return nil
+}
+
 // readKey reads --key. kid is the one to give it, empty for its own: a key that was named
 // for one token is the key of that token, whatever its issuer calls it.
 func (k *keyFlags) readKey(kid string) (*jwt.Key, error) {
@@ -59,7 +70,7 @@ func parseKey(alg jwt.Algorithm, kid string, text []byte) (*jwt.Key, error) {
 	return nil, fmt.Errorf("%w: neither PEM nor JWK", jwt.ErrKey)
 }
 
-// parseJWK reads a JWK, under another kid where one is given.
+// parseJWK reads a JWK, under another kid where one is given; what else it says, as its key_ops, goes on holding.
 func parseJWK(alg jwt.Algorithm, kid string, text []byte) (*jwt.Key, error) {
 	k, err := jwt.ParseKeyFor(alg, text)
 	if err != nil || kid == "" || k.ID() == kid {

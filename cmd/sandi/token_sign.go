@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/sandi-auth/sandi/internal/audit"
 	"github.com/sandi-auth/sandi/internal/config"
 	"github.com/sandi-auth/sandi/jwt"
 )
@@ -26,13 +28,14 @@ func (a *app) tokenSignCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "sign",
 		Short: "Sign a token, for tests and scripts",
-		Long: `Sign claims with the active key of a server (--data or --config) or with a
-private key from a file. Claims are a JSON object on standard input, or --claim
+		Long: `Sign claims with a private key from a file (--key), else with the active key of
+a server's data folder. Claims are a JSON object on standard input, or --claim
 name=text and --claim name:=json. iat, nbf, exp and jti are added; with a
 server's key also its iss and aud, where the claims do not name others.
 
-A token signed here belongs to no session: it is good until it expires, or
-until its subject is disabled.`,
+A token signed here is beside all sessions: no logout ends it, it is good until
+it expires or its subject is disabled. One signed with a server's key is written
+to the audit log of that server, as token.signed.`,
 		Example: `  sandi token sign --data ./sandi-data --expires-in 5m --claim sub=siti --claim 'roles:=["manager"]'
   echo '{"sub":"siti","iss":"https://id.example.com"}' | sandi token sign --key private.pem --alg RS256 --typ JWT --expires-in 5m
   sandi token sign --key secret --alg HS256 --expires-in=-1h --insecure-expired --claim sub=siti`,
@@ -58,7 +61,11 @@ until its subject is disabled.`,
 		if err != nil {
 			return err
 		}
-		return a.sign(&f, k, claims, life)
+		s, err := a.sign(&f, k, claims, life)
+		if err != nil {
+			return err
+		}
+		return a.printSigned(&f, s)
 	})
 }
 
@@ -73,8 +80,8 @@ func (f *signFlags) flags(c *cobra.Command) {
 
 // complete refuses what does not say with which key and for how long.
 func (f *signFlags) complete(cmd *cobra.Command) (life time.Duration, err error) {
-	if f.given(cmd) == (f.file != "") {
-		return 0, usage("", "name the key by one of --data, --config, --key")
+	if err := f.keyFlags.complete(cmd); err != nil {
+		return 0, err
 	}
 	return f.life()
 }
@@ -100,7 +107,8 @@ func (f *signFlags) life() (time.Duration, error) {
 	return d, nil
 }
 
-// signByData signs with the active key of a server.
+// signByData signs with the active key of a server. The audit log has the token
+// before anybody does.
 func (a *app) signByData(ctx context.Context, d *data, f *signFlags, claims claimSet, life time.Duration) error {
 	ring, err := a.ring(ctx, d, keptKeys{d.db})
 	if err != nil {
@@ -121,7 +129,20 @@ func (a *app) signByData(ctx context.Context, d *data, f *signFlags, claims clai
 	if err != nil {
 		return err
 	}
-	return a.sign(f, ring.Signer(), claims, life)
+	subject, err := claims.text("sub")
+	if err != nil {
+		return err
+	}
+	s, err := a.sign(f, ring.Signer(), claims, life)
+	if err != nil {
+		return err
+	}
+	detail := map[string]string{"kid": s.KID, "jti": s.id, "exp": strconv.FormatInt(s.ExpiresAt.Unix(), 10)}
+	if err := d.db.Audit(ctx, audit.Event{Action: audit.TokenSigned, Subject: subject, From: fromCLI, Detail: detail}); err != nil {
+		return err
+	}
+	a.warn("this token is beside all sessions: no logout ends it, only its jti or its whole subject can be revoked")
+	return a.printSigned(f, s)
 }
 
 // signed is the JSON answer of token sign.
@@ -131,10 +152,11 @@ type signed struct {
 	Algorithm jwt.Algorithm `json:"alg"`
 	Type      string        `json:"typ,omitempty"`
 	ExpiresAt time.Time     `json:"expires_at"`
+	id        string        // its jti
 }
 
-// sign adds the dates and a jti of 128 bits, signs and prints.
-func (a *app) sign(f *signFlags, k *jwt.Key, claims claimSet, life time.Duration) error {
+// sign adds the dates and a jti of 128 bits, and signs.
+func (a *app) sign(f *signFlags, k *jwt.Key, claims claimSet, life time.Duration) (signed, error) {
 	now := a.now().Truncate(time.Second)
 	expires, issued := now.Add(life), now
 	if life <= 0 {
@@ -143,21 +165,29 @@ func (a *app) sign(f *signFlags, k *jwt.Key, claims claimSet, life time.Duration
 	id := make([]byte, 16)
 	rand.Read(id)
 	if _, named := claims["exp"]; named {
-		return usage("leave exp out of the claims", "exp is set by --expires-in alone")
+		return signed{}, usage("leave exp out of the claims", "exp is set by --expires-in alone")
 	}
 	for name, value := range map[string]any{
 		"exp": expires.Unix(), "iat": issued.Unix(), "nbf": issued.Unix(), "jti": base64.RawURLEncoding.EncodeToString(id),
 	} {
 		if err := claims.setDefault(name, value); err != nil {
-			return err
+			return signed{}, err
 		}
+	}
+	jti, err := claims.text("jti")
+	if err != nil {
+		return signed{}, err
 	}
 	token, err := jwt.Sign(k, f.typ, claims)
 	if err != nil {
-		return err
+		return signed{}, err
 	}
+	return signed{token, k.ID(), k.Algorithm(), f.typ, expires.UTC(), jti}, nil
+}
+
+func (a *app) printSigned(f *signFlags, s signed) error {
 	if f.asJSON {
-		return a.json(signed{token, k.ID(), k.Algorithm(), f.typ, expires.UTC()})
+		return a.json(s)
 	}
-	return a.print(token + "\n")
+	return a.print(s.Token + "\n")
 }

@@ -33,9 +33,9 @@ func (a *app) tokenVerifyCommand() *cobra.Command {
 or 1 and the reason, one of those the API answers: token_invalid, token_expired,
 token_not_yet_valid, token_wrong_type, token_revoked.
 
-The keys come from --jwks, from --key, or from a server's data folder (--data or
---config); that also gives issuer, audience and kind, and knows what is revoked.
-Otherwise each of them is named, or waived by its --insecure flag.`,
+The keys come from --jwks or --key, else from a server's data folder; that also
+gives issuer, audience and kind, and knows what is revoked. With --jwks and --key
+each of them is named, or waived by its --insecure flag.`,
 		Example: `  echo "$TOKEN" | sandi token verify --data /var/lib/sandi
   sandi token verify --file t --jwks jwks.json --issuer https://id.example.com --audience shop --typ at+jwt
   sandi token verify --file t --key public.pem --alg RS256 --issuer https://id.example.com --insecure-any-audience --typ JWT`,
@@ -78,21 +78,17 @@ func (f *verifyFlags) flags(c *cobra.Command) {
 	jsonFlag(c, &f.asJSON)
 }
 
-// complete refuses what does not say which keys and what to expect. It says
-// whether a server's data does.
+// complete refuses what does not say what to expect. It says whether a server's data does.
 func (f *verifyFlags) complete(cmd *cobra.Command) (fromData bool, err error) {
-	fromData = f.given(cmd)
-	sources := 0
-	for _, named := range []bool{fromData, f.jwks != "", f.file != ""} {
-		if named {
-			sources++
-		}
+	fromData = f.jwks == "" && f.file == ""
+	switch {
+	case f.jwks != "" && f.file != "":
+		return false, usage("name one source of keys", "--key and --jwks exclude each other")
+	case f.jwks != "" && f.given(cmd):
+		return false, usage("name one source of keys", "--jwks excludes --data and --config")
 	}
-	if sources != 1 {
-		return false, usage("", "name the keys to verify with by one of --jwks, --key, --data, --config")
-	}
-	if f.alg != "" && f.file == "" {
-		return false, usage("in a JWK Set each key names its own", "--alg goes with --key alone")
+	if err := f.keyFlags.complete(cmd); err != nil {
+		return false, err
 	}
 	if f.expect.Leeway, err = config.ParseDuration(f.leeway); err != nil || f.expect.Leeway > time.Minute {
 		return false, usage("such as 30s, at most 1m", "--leeway %q is not a leeway", f.leeway)

@@ -33,12 +33,9 @@ type userView struct {
 func viewUser(u account.User) userView {
 	return userView{
 		Username: u.Username, Subject: u.Subject, Roles: append([]string{}, u.Roles...), Disabled: u.Disabled,
-		CreatedAt: stored(u.CreatedAt), PasswordChangedAt: stored(u.PasswordChangedAt),
+		CreatedAt: u.CreatedAt, PasswordChangedAt: u.PasswordChangedAt,
 	}
 }
-
-// stored is a time as the store keeps it.
-func stored(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 
 // oneUser wants exactly one username. A second argument is not shown: it may be a password.
 func oneUser(cmd *cobra.Command, args []string) error {

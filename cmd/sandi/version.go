@@ -43,6 +43,15 @@ func thisBuild() build {
 	return b
 }
 
+// String is the build in one line.
+func (b build) String() string {
+	commit := ""
+	if b.Commit != "" {
+		commit = " commit " + b.Commit
+	}
+	return fmt.Sprintf("sandi %s%s %s %s/%s", b.Version, commit, b.Go, b.OS, b.Arch)
+}
+
 func (a *app) versionCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{Use: "version", Short: "Print which build this is", Example: "  sandi version --json"}
@@ -52,10 +61,6 @@ func (a *app) versionCommand() *cobra.Command {
 		if asJSON {
 			return a.json(b)
 		}
-		commit := ""
-		if b.Commit != "" {
-			commit = " commit " + b.Commit
-		}
-		return a.print(fmt.Sprintf("sandi %s%s %s %s/%s\n", b.Version, commit, b.Go, b.OS, b.Arch))
+		return a.print(b.String() + "\n")
 	})
 }

@@ -18,7 +18,8 @@
 // An address from which the user has logged in before is subject to the first
 // one alone. So strangers can slow each other down, and slow down the user's
 // first login from a new address, but never keep the user out of a place where he
-// has been. No counter locks for good. A try is counted before the password is
+// has been: what this process does not remember is looked up among the sessions
+// that the store keeps, those of an earlier password left out. No counter locks for good. A try is counted before the password is
 // looked at, so that a thousand at once are no way around.
 //
 // An unknown user, a disabled user and a wrong password get the same answer

@@ -4,6 +4,8 @@ import (
 	"container/list"
 	"slices"
 	"sync"
+
+	"github.com/sandi-auth/sandi/internal/cluster"
 )
 
 const (
@@ -11,8 +13,11 @@ const (
 	familiarNetworks = 8 // per user, so that one user with many addresses does not crowd out the others
 )
 
+// Place is the part of a client's address that a user is known by there: the network that limits count by.
+func Place(address string) string { return cluster.Network(address) }
+
 // familiar remembers from where users have logged in. It is a memory of this
-// process: what it does not know is merely subject to stricter limits.
+// process; what it does not know, the store may.
 type familiar struct {
 	mu    sync.Mutex // guards both
 	users map[string]*list.Element

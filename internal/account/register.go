@@ -54,7 +54,7 @@ func (s *Service) build(ctx context.Context, n NewUser) (User, error) {
 	if err != nil {
 		return User{}, err
 	}
-	now := s.now()
+	now := s.instant()
 	return User{
 		Subject: subject, Username: n.Username, PasswordHash: hash, Roles: roles,
 		CredentialVersion: 1, CreatedAt: now, PasswordChangedAt: now,
@@ -77,7 +77,7 @@ func (s *Service) NewBootstrap(ctx context.Context) (secret string, expires time
 	b := make([]byte, bootstrapSize)
 	rand.Read(b)
 	secret = bootstrapPrefix + base64.RawURLEncoding.EncodeToString(b)
-	expires = s.now().Add(bootstrapLife)
+	expires = s.instant().Add(bootstrapLife)
 	return secret, expires, s.store.PutBootstrap(ctx, sha256.Sum256([]byte(secret)), expires)
 }
 

@@ -139,6 +139,9 @@ func (s *Service) SetDisabled(ctx context.Context, username string, disabled boo
 	return known(s.store.SetDisabled(ctx, subject, disabled, s.event(action, subject, from)))
 }
 
+// instant is now, as exactly as it is stored.
+func (s *Service) instant() time.Time { return s.now().UTC().Truncate(time.Millisecond) }
+
 func (s *Service) event(action audit.Action, subject string, from audit.From) audit.Event {
 	return audit.Event{At: s.now(), Action: action, Subject: subject, From: from}
 }

@@ -138,6 +138,31 @@ func TestRegister(t *testing.T) {
 	}
 }
 
+// A user is answered as the store keeps them: in whole milliseconds of UTC.
+func TestTimesAreAsStored(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.clock.advance(1234567 * time.Nanosecond)
+	local := func(c *account.Config) {
+		c.Now = func() time.Time { return b.clock.now().In(time.FixedZone("WIB", 7*60*60)) }
+	}
+	b.restart(t, local)
+	secret, expires, err := b.NewBootstrap(t.Context())
+	if err != nil || expires.Nanosecond() != 1_000_000 || expires.Location() != time.UTC {
+		t.Errorf("the secret expires %v, %v", expires, err)
+	}
+	admin, err := b.RedeemBootstrap(t.Context(), secret, "admin", good, at(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range []account.User{admin, b.register(t, "budi")} {
+		stored, err := b.User(t.Context(), u.Subject)
+		if err != nil || stored.CreatedAt != u.CreatedAt || stored.PasswordChangedAt != u.PasswordChangedAt {
+			t.Errorf("%s: got %v and %v, stored %v and %v, %v", u.Subject, u.CreatedAt, u.PasswordChangedAt, stored.CreatedAt, stored.PasswordChangedAt, err)
+		}
+	}
+}
+
 func TestRenameAndDisable(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

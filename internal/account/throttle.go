@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/sandi-auth/sandi/internal/cluster"
@@ -22,6 +23,8 @@ type throttle struct {
 	limits        *cluster.Memory
 	pair, address cluster.Backoff
 	familiar      *familiar
+	store         Store
+	log           *slog.Logger
 }
 
 func newThrottle(c Config) *throttle {
@@ -29,7 +32,7 @@ func newThrottle(c Config) *throttle {
 		return cluster.Backoff{Free: free, Base: firstWait, Max: c.MaxDelay, Forget: max(forgetAfter, 2*c.MaxDelay)}
 	}
 	return &throttle{
-		limits: c.Limits, familiar: newFamiliar(),
+		limits: c.Limits, familiar: newFamiliar(), store: c.Store, log: c.Logger,
 		pair: backoff(c.AccountFailures), address: backoff(c.AddressFailures),
 	}
 }
@@ -47,7 +50,7 @@ func (a attempt) userKey() string    { return "login of " + a.subject }
 
 // begin lets a try through or answers too_many_attempts.
 func (t *throttle) begin(ctx context.Context, subject, address string) (attempt, error) {
-	a := attempt{t: t, subject: subject, network: cluster.Network(address)}
+	a := attempt{t: t, subject: subject, network: Place(address)}
 	a.known = t.familiar.knows(subject, a.network)
 	if wait := t.limits.Try(ctx, a.pairKey(), t.pair); wait > 0 {
 		return a, tooMany(wait)
@@ -55,18 +58,45 @@ func (t *throttle) begin(ctx context.Context, subject, address string) (attempt,
 	if a.known {
 		return a, nil
 	}
-	if wait := t.limits.Try(ctx, a.addressKey(), t.address); wait > 0 {
-		t.limits.Undo(ctx, a.pairKey())
-		return a, tooMany(wait)
-	}
-	if subject == "" { // no name at all: one bound for everybody would lock all out
+	wait := t.tryStranger(ctx, a)
+	if wait == 0 {
 		return a, nil
 	}
-	if wait := t.limits.Take(ctx, a.userKey(), strangers); wait > 0 {
-		a.abandon(ctx)
-		return a, tooMany(wait)
+	if a.known = t.returns(ctx, a); a.known {
+		return a, nil
 	}
-	return a, nil
+	t.limits.Undo(ctx, a.pairKey())
+	return a, tooMany(wait)
+}
+
+// tryStranger counts a try from an unfamiliar address, or returns how long it has to wait, and counts nothing.
+func (t *throttle) tryStranger(ctx context.Context, a attempt) time.Duration {
+	if wait := t.limits.Try(ctx, a.addressKey(), t.address); wait > 0 {
+		return wait
+	}
+	if a.subject == "" { // no name at all: one bound for everybody would lock all out
+		return 0
+	}
+	wait := t.limits.Take(ctx, a.userKey(), strangers)
+	if wait > 0 {
+		t.limits.Undo(ctx, a.addressKey())
+	}
+	return wait
+}
+
+// returns asks the store whether the user has been at a place that this process
+// does not know, because it was restarted or has forgotten. It is asked only about a try
+// that would be refused, for unknown users too: which of them it is does not show.
+func (t *throttle) returns(ctx context.Context, a attempt) bool {
+	known, err := t.store.LoggedInFrom(ctx, a.subject, a.network)
+	if err != nil && ctx.Err() == nil { // nobody's fault when the client has gone
+		t.log.ErrorContext(ctx, "places of a user not looked up; taken for a stranger", "subject", a.subject, "error", err)
+	}
+	if err != nil || !known {
+		return false
+	}
+	t.familiar.add(a.subject, a.network)
+	return true
 }
 
 // succeed ends an attempt with the right password.

@@ -148,6 +148,6 @@ func (s *Service) setPassword(ctx context.Context, c PasswordChange, password st
 	if err := s.store.ChangePassword(ctx, c, s.event(audit.PasswordChanged, c.Subject, from)); err != nil {
 		return fmt.Errorf("change password: %w", known(err))
 	}
-	s.throttle.familiar.only(c.Subject, cluster.Network(from.Address))
+	s.throttle.familiar.only(c.Subject, Place(from.Address))
 	return nil
 }

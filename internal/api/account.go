@@ -109,17 +109,10 @@ func (a *API) sessions(w http.ResponseWriter, r *http.Request) error {
 		out.Sessions = append(out.Sessions, sessionView{
 			ID: s.ID.String(), Current: s.ID.String() == t.Session(), Device: device(s.UserAgent), UserAgent: s.UserAgent,
 			Address: s.Address, Transport: s.Transport, ClientID: s.ClientID, CreatedAt: s.CreatedAt.UTC(),
-			LastUsedAt: s.LastUsedAt.UTC(), ExpiresAt: minTime(s.IdleExpiresAt, s.ExpiresAt).UTC(),
+			LastUsedAt: s.LastUsedAt.UTC(), ExpiresAt: s.IdleExpiresAt.UTC(),
 		})
 	}
 	return web.JSON(w, http.StatusOK, out)
-}
-
-func minTime(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
 }
 
 // endSession ends one session of the caller's. Another user's is not found.
@@ -131,6 +124,9 @@ func (a *API) endSession(w http.ResponseWriter, r *http.Request) error {
 	t := guard.Identity(r.Context())
 	if err := a.Sessions.End(r.Context(), id, t.Subject(), false, session.LoggedOut, from(r)); err != nil {
 		return err
+	}
+	if r.PathValue("id") == t.Session() {
+		a.clearCookies(w)
 	}
 	return web.JSON(w, http.StatusOK, message{a.Web.Sentence(r, "session_ended", nil)})
 }
@@ -153,6 +149,9 @@ func (a *API) endSessions(w http.ResponseWriter, r *http.Request) error {
 	n, err := a.Sessions.EndAll(r.Context(), t.Subject(), keep, session.LoggedOut, from(r))
 	if err != nil {
 		return err
+	}
+	if keep.IsZero() {
+		a.clearCookies(w)
 	}
 	return web.JSON(w, http.StatusOK, struct {
 		Ended int    `json:"ended"`

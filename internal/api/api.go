@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"time"
@@ -26,12 +27,14 @@ type Config struct {
 	Guard    *guard.Guard
 	Limits   *cluster.Memory
 	Metrics  prometheus.Registerer // nil registers nowhere
+	// Prefixes are where the surface is mounted: "/api/auth", or "/" for none. At least one.
+	Prefixes []string
 	// Transport is how a login gets its tokens unless it asks: "bearer", "cookie" or "both".
 	Transport string
 	// OpenRegistration lets anybody make an account; closed answers 403.
 	OpenRegistration bool
 	Cookies          Cookies
-	// Origins are the origins besides our own that may call with cookies and log in.
+	// Origins are the origins besides our own whose pages may call what changes something.
 	Origins []string
 }
 
@@ -47,13 +50,14 @@ type Cookies struct {
 // API answers the first-party routes.
 type API struct {
 	Config
-	origin  *http.CrossOriginProtection
-	metrics metrics
+	origin      *http.CrossOriginProtection
+	refreshPath string // of the refresh cookie
+	metrics     metrics
 }
 
 // New builds the surface. An error is an origin that is not one.
 func New(c Config) (*API, error) {
-	a := &API{Config: c, origin: http.NewCrossOriginProtection(), metrics: newMetrics(c.Metrics)}
+	a := &API{Config: c, origin: http.NewCrossOriginProtection(), refreshPath: cookiePath(c.Prefixes), metrics: newMetrics(c.Metrics)}
 	for _, o := range c.Origins {
 		if err := a.origin.AddTrustedOrigin(o); err != nil {
 			return nil, err
@@ -62,40 +66,51 @@ func New(c Config) (*API, error) {
 	return a, nil
 }
 
-// NoCORS are the paths under prefix that no other origin may read.
-func NoCORS(prefix string) []string {
-	prefix = strings.TrimSuffix(prefix, "/")
-	return []string{prefix + "/login", prefix + "/bootstrap"}
+// cookiePath is the one path of the refresh cookie: the first prefix, if the others lie below it, else all. A path for each prefix
+// would leave a browser with two cookies of one name.
+func cookiePath(prefixes []string) string {
+	first := strings.TrimSuffix(prefixes[0], "/")
+	for _, p := range prefixes {
+		if !strings.HasPrefix(strings.TrimSuffix(p, "/")+"/", first+"/") {
+			return "/"
+		}
+	}
+	return cmp.Or(first, "/")
 }
 
-// Routes mounts the surface under prefix ("/api/auth", or "/" for none).
-func (a *API) Routes(mux *http.ServeMux, prefix string) {
-	prefix = strings.TrimSuffix(prefix, "/")
-	open := func(pattern string, h web.Handler) {
-		method, path, _ := strings.Cut(pattern, " ")
-		mux.Handle(method+" "+prefix+path, a.Web.Handle(a.sameOrigin(h)))
+// NoCORS are the paths that no other origin may read.
+func NoCORS(prefixes []string) (paths []string) {
+	for _, p := range prefixes {
+		p = strings.TrimSuffix(p, "/")
+		paths = append(paths, p+"/login", p+"/bootstrap")
 	}
+	return paths
+}
+
+// Routes mounts the surface under each of its prefixes.
+func (a *API) Routes(mux *http.ServeMux) {
 	require := a.Guard.Require()
-	guarded := func(pattern string, h web.Handler) {
-		method, path, _ := strings.Cut(pattern, " ")
-		mux.Handle(method+" "+prefix+path, require(a.Web.Handle(noteSubject(h))))
+	for _, prefix := range a.Prefixes {
+		prefix = strings.TrimSuffix(prefix, "/")
+		open := func(method, path string, h web.Handler) {
+			mux.Handle(method+" "+prefix+path, a.Web.Handle(a.sameOrigin(h)))
+		}
+		guarded := func(method, path string, h web.Handler) {
+			mux.Handle(method+" "+prefix+path, require(a.Web.Handle(h)))
+		}
+		open("POST", "/register", a.register)
+		open("POST", "/bootstrap", a.bootstrap)
+		open("POST", "/login", a.login)
+		open("POST", "/refresh", a.refresh)
+		open("POST", "/logout", a.logout)
+		open("DELETE", "/logout", a.logout)
+		guarded("GET", "/account", a.account)
+		guarded("PATCH", "/account", a.rename)
+		guarded("POST", "/account/password", a.password)
+		guarded("GET", "/account/sessions", a.sessions)
+		guarded("DELETE", "/account/sessions", a.endSessions)
+		guarded("DELETE", "/account/sessions/{id}", a.endSession)
 	}
-	cookiePath := prefix
-	if cookiePath == "" {
-		cookiePath = "/"
-	}
-	open("POST /register", a.register)
-	open("POST /bootstrap", a.bootstrap)
-	open("POST /login", a.login(cookiePath))
-	open("POST /refresh", a.refresh(cookiePath))
-	open("POST /logout", a.logout(cookiePath))
-	open("DELETE /logout", a.logout(cookiePath))
-	guarded("GET /account", a.account)
-	guarded("PATCH /account", a.rename)
-	guarded("POST /account/password", a.password)
-	guarded("GET /account/sessions", a.sessions)
-	guarded("DELETE /account/sessions", a.endSessions)
-	guarded("DELETE /account/sessions/{id}", a.endSession)
 }
 
 // sameOrigin refuses what a browser sends for a page of another origin, so that no page can log its
@@ -105,14 +120,6 @@ func (a *API) sameOrigin(h web.Handler) web.Handler {
 		if err := a.origin.Check(r); err != nil {
 			return problem.Wrap(problem.Forbidden, "origin_refused", err)
 		}
-		return h(w, r)
-	}
-}
-
-// noteSubject puts the caller into the log line.
-func noteSubject(h web.Handler) web.Handler {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		web.SetSubject(r.Context(), guard.Identity(r.Context()).Subject())
 		return h(w, r)
 	}
 }

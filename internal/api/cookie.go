@@ -9,16 +9,16 @@ import (
 
 // setCookies hands over both tokens and the CSRF value. Access and CSRF cookies go everywhere, the
 // refresh cookie only where it is spent.
-func (a *API) setCookies(w http.ResponseWriter, refreshPath, access string, refresh session.Refresh, csrf string) {
+func (a *API) setCookies(w http.ResponseWriter, access string, refresh session.Refresh, csrf string) {
 	a.setCookie(w, a.Cookies.Access, access, "/", a.Cookies.AccessLife, true)
-	a.setCookie(w, a.Cookies.Refresh, refresh.Reveal(), refreshPath, a.Cookies.RefreshLife, true)
+	a.setCookie(w, a.Cookies.Refresh, refresh.Reveal(), a.refreshPath, a.Cookies.RefreshLife, true)
 	a.setCookie(w, a.Cookies.CSRF, csrf, "/", a.Cookies.RefreshLife, false)
 }
 
 // clearCookies takes them back. A browser finds a cookie by name and path, so both must be the same.
-func (a *API) clearCookies(w http.ResponseWriter, refreshPath string) {
+func (a *API) clearCookies(w http.ResponseWriter) {
 	a.setCookie(w, a.Cookies.Access, "", "/", -1, true)
-	a.setCookie(w, a.Cookies.Refresh, "", refreshPath, -1, true)
+	a.setCookie(w, a.Cookies.Refresh, "", a.refreshPath, -1, true)
 	a.setCookie(w, a.Cookies.CSRF, "", "/", -1, false)
 }
 

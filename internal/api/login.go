@@ -84,53 +84,47 @@ func (a *API) bootstrap(w http.ResponseWriter, r *http.Request) error {
 }
 
 // login verifies the password, begins a session and hands over its tokens.
-func (a *API) login(cookiePath string) web.Handler {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		transport, err := a.transport(r) // 4
-		if err != nil {
-			return err
-		}
-		c, err := readCredentials(w, r)
-		if err != nil {
-			return err
-		}
-		u, err := a.Accounts.Verify(r.Context(), c.Username, c.Password, from(r)) // 2, 3, 5
-		if err != nil {
-			a.metrics.logins.WithLabelValues("refused").Inc()
-			return err
-		}
-		web.SetSubject(r.Context(), u.Subject)
-		if err := a.endReplaced(r); err != nil {
-			return err
-		}
-		s, refresh, u, err := a.Sessions.Begin(r.Context(), session.Login{ // 6
-			User: u, Transport: transport, AMR: []string{"pwd"},
-			Address: web.Address(r.Context()), UserAgent: web.UserAgent(r),
-		}, from(r))
-		if err != nil {
-			return err
-		}
-		a.metrics.logins.WithLabelValues("ok").Inc()
-		return a.answer(w, r, cookiePath, s, u, refresh, s.CreatedAt, true) // 7
+func (a *API) login(w http.ResponseWriter, r *http.Request) error {
+	transport, err := a.transport(r) // 4, before 2: the throttle counts by name
+	if err != nil {
+		return err
 	}
+	c, err := readCredentials(w, r)
+	if err != nil {
+		return err
+	}
+	u, err := a.Accounts.Verify(r.Context(), c.Username, c.Password, from(r)) // 2, 3, 5
+	if err != nil {
+		a.metrics.logins.WithLabelValues("refused").Inc()
+		return err
+	}
+	web.SetSubject(r.Context(), u.Subject)
+	replaces, err := a.replaced(r)
+	if err != nil {
+		return err
+	}
+	s, refresh, u, err := a.Sessions.Begin(r.Context(), session.Login{ // 6
+		User: u, Transport: transport, AMR: []string{"pwd"}, Replaces: replaces,
+	}, from(r))
+	if err != nil {
+		return err
+	}
+	a.metrics.logins.WithLabelValues("ok").Inc()
+	return a.answer(w, r, s, u, refresh, s.CreatedAt, true) // 7
 }
 
-// endReplaced ends the session whose cookie the browser still sends: this login takes its place (ASVS 7.2.4), or it would live
-// on with nobody to end it. A cookie that counts for nothing is passed over.
-func (a *API) endReplaced(r *http.Request) error {
-	for _, c := range r.CookiesNamed(a.Cookies.Refresh) {
-		s, err := a.Sessions.Owner(r.Context(), c.Value)
-		if errors.Is(err, session.ErrInvalidGrant) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if err := a.Sessions.End(r.Context(), s.ID, s.Subject, true, session.Replaced, from(r)); err != nil {
-			return err
-		}
+// replaced is the session whose cookie the browser still sends: this login takes its place (ASVS 7.2.4), or it would live on with
+// nobody to end it. A cookie that counts for nothing is passed over.
+func (a *API) replaced(r *http.Request) (session.ID, error) {
+	c, err := r.Cookie(a.Cookies.Refresh)
+	if err != nil {
+		return session.ID{}, nil
 	}
-	return nil
+	s, err := a.Sessions.Owner(r.Context(), c.Value)
+	if errors.Is(err, session.ErrInvalidGrant) {
+		return session.ID{}, nil
+	}
+	return s.ID, err
 }
 
 // transport is what the login asks for by ?transport=, else the configured one.
@@ -156,7 +150,7 @@ type tokens struct {
 
 // answer mints the access token of s and writes both tokens by the session's own transport: a cookie
 // session never gets them where a script could read them.
-func (a *API) answer(w http.ResponseWriter, r *http.Request, cookiePath string, s session.Session, u account.User,
+func (a *API) answer(w http.ResponseWriter, r *http.Request, s session.Session, u account.User,
 	refresh session.Refresh, at time.Time, fresh bool,
 ) error {
 	mint := token.Access{
@@ -180,7 +174,7 @@ func (a *API) answer(w http.ResponseWriter, r *http.Request, cookiePath string, 
 	a.metrics.minted.WithLabelValues(grant).Inc()
 	out := tokens{ExpiresIn: int64(life / time.Second)}
 	if s.Transport != "bearer" {
-		a.setCookies(w, cookiePath, access, refresh, mint.CSRF)
+		a.setCookies(w, access, refresh, mint.CSRF)
 		out.Msg = a.Web.Sentence(r, grant+"_ok", nil)
 	}
 	if s.Transport != "cookie" {

@@ -34,33 +34,43 @@ func (a *API) refreshToken(w http.ResponseWriter, r *http.Request) (presented, e
 	}
 	switch {
 	case header != "" && body.RefreshToken != "":
-		e := problem.New(problem.Invalid, "invalid_request")
-		e.Sentence = "token_twice"
-		return presented{}, e
+		return presented{}, twice()
 	case header != "":
 		return presented{token: header}, nil
 	case body.RefreshToken != "":
 		return presented{token: body.RefreshToken}, nil
 	}
-	if c := r.CookiesNamed(a.Cookies.Refresh); len(c) == 1 {
+	switch c := r.CookiesNamed(a.Cookies.Refresh); len(c) {
+	case 0:
+		return presented{}, nil
+	case 1:
 		return presented{token: c[0].Value, cookie: true}, nil
 	}
-	return presented{}, nil
+	return presented{}, twice()
+}
+
+func twice() error {
+	e := problem.New(problem.Invalid, "invalid_request")
+	e.Sentence = "token_twice"
+	return e
 }
 
 // bearer is the token of the Authorization header, empty where there is none of that scheme.
 func bearer(r *http.Request) (string, error) {
 	values := r.Header.Values("Authorization")
-	if len(values) == 0 {
+	if len(values) > 1 {
+		return "", twice()
+	}
+	scheme, value, _ := strings.Cut(strings.Join(values, ""), " ")
+	if !strings.EqualFold(scheme, "Bearer") { // RFC 9110 section 11.1
 		return "", nil
 	}
-	scheme, value, ok := strings.Cut(values[0], " ")
-	if len(values) > 1 || !ok || !strings.EqualFold(scheme, "Bearer") || strings.TrimSpace(value) == "" {
+	if value = strings.Trim(value, " "); value == "" {
 		e := problem.New(problem.Invalid, "invalid_request")
 		e.Sentence = "authorization_malformed"
 		return "", e
 	}
-	return strings.TrimSpace(value), nil
+	return value, nil
 }
 
 // checkAmbient asks a request that rides on a cookie for the CSRF value, which only a page of ours can read. The
@@ -81,68 +91,66 @@ func (a *API) checkAmbient(r *http.Request, p presented) error {
 }
 
 // refresh rotates the refresh token and mints the next access token.
-func (a *API) refresh(cookiePath string) web.Handler {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		p, err := a.refreshToken(w, r) // 4
-		if err != nil {
-			return err
-		}
-		if p.token == "" {
-			e := problem.New(problem.Unauthenticated, "token_missing")
-			e.Sentence = "refresh_missing"
-			return e
-		}
-		if !session.IsRefresh(p.token) { // an access token here is a common slip, and worth its own answer
-			e := problem.New(problem.Unauthenticated, "token_wrong_type")
-			e.Sentence = "refresh_wanted"
-			return e
-		}
-		if err := a.checkAmbient(r, p); err != nil { // 3
-			return err
-		}
-		res, err := a.Sessions.Rotate(r.Context(), p.token, "", "", from(r)) // 5, 6
-		if err != nil {
-			return err
-		}
-		web.SetSubject(r.Context(), res.User.Subject)
-		return a.answer(w, r, cookiePath, res.Session, res.User, res.Refresh, res.At, false) // 7
+func (a *API) refresh(w http.ResponseWriter, r *http.Request) error {
+	p, err := a.refreshToken(w, r) // 4
+	if err != nil {
+		return err
 	}
+	if p.token == "" {
+		e := problem.New(problem.Unauthenticated, "token_missing")
+		e.Sentence = "refresh_missing"
+		return e
+	}
+	if !session.IsRefresh(p.token) { // an access token here is a common slip, and worth its own answer
+		e := problem.New(problem.Unauthenticated, "token_wrong_type")
+		e.Sentence = "refresh_wanted"
+		return e
+	}
+	if err := a.checkAmbient(r, p); err != nil { // 3
+		return err
+	}
+	res, err := a.Sessions.Rotate(r.Context(), p.token, "", "", from(r)) // 5, 6
+	if err != nil {
+		return err
+	}
+	web.SetSubject(r.Context(), res.User.Subject)
+	return a.answer(w, r, res.Session, res.User, res.Refresh, res.At, false) // 7
 }
 
 // logout ends the sign-in that the token, access or refresh, belongs to, with all its grants.
-func (a *API) logout(cookiePath string) web.Handler {
-	end := func(w http.ResponseWriter, r *http.Request, id session.ID, subject string) error {
-		web.SetSubject(r.Context(), subject)
-		if err := a.Sessions.End(r.Context(), id, subject, true, session.LoggedOut, from(r)); err != nil { // 6
-			return err
-		}
-		a.clearCookies(w, cookiePath)
-		return web.JSON(w, http.StatusOK, message{a.Web.Sentence(r, "logout_ok", nil)}) // 7
+func (a *API) logout(w http.ResponseWriter, r *http.Request) error {
+	p, err := a.refreshToken(w, r) // 4
+	if err != nil {
+		return err
 	}
-	byAccess := a.Guard.Require()(a.Web.Handle(func(w http.ResponseWriter, r *http.Request) error { // 3
-		t := guard.Identity(r.Context())
-		id, err := session.ParseID(t.Session())
-		if err != nil {
-			return notFound(err)
-		}
-		return end(w, r, id, t.Subject())
-	}))
-	return func(w http.ResponseWriter, r *http.Request) error {
-		p, err := a.refreshToken(w, r) // 4
-		if err != nil {
-			return err
-		}
-		if !session.IsRefresh(p.token) {
-			byAccess.ServeHTTP(w, r)
-			return nil
-		}
-		if err := a.checkAmbient(r, p); err != nil { // 3
-			return err
-		}
-		s, err := a.Sessions.Owner(r.Context(), p.token) // 5
-		if err != nil {
-			return err
-		}
-		return end(w, r, s.ID, s.Subject)
+	if !session.IsRefresh(p.token) {
+		a.Guard.Require()(a.Web.Handle(a.logoutByAccess)).ServeHTTP(w, r) // 3
+		return nil
 	}
+	if err := a.checkAmbient(r, p); err != nil { // 3
+		return err
+	}
+	s, err := a.Sessions.Owner(r.Context(), p.token) // 5
+	if err != nil {
+		return err
+	}
+	web.SetSubject(r.Context(), s.Subject)
+	return a.goodbye(w, r, s.ID, s.Subject)
+}
+
+func (a *API) logoutByAccess(w http.ResponseWriter, r *http.Request) error {
+	t := guard.Identity(r.Context())
+	id, err := session.ParseID(t.Session())
+	if err != nil {
+		return notFound(err)
+	}
+	return a.goodbye(w, r, id, t.Subject())
+}
+
+func (a *API) goodbye(w http.ResponseWriter, r *http.Request, id session.ID, subject string) error {
+	if err := a.Sessions.End(r.Context(), id, subject, true, session.LoggedOut, from(r)); err != nil { // 6
+		return err
+	}
+	a.clearCookies(w)
+	return web.JSON(w, http.StatusOK, message{a.Web.Sentence(r, "logout_ok", nil)}) // 7
 }

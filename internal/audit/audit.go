@@ -42,4 +42,6 @@ const (
 	RolledForward    Action = "session.rolled_forward"
 	LoginRefused     Action = "login.refused"
 	KeyCreated       Action = "key.created"
+	TokenSigned      Action = "token.signed" // beside all sessions, on the command line; detail kid, jti, exp
+	KeyRemoved       Action = "key.removed"
 )

@@ -52,7 +52,7 @@ func TestTake(t *testing.T) {
 
 var backoff = cluster.Backoff{Free: 3, Base: time.Second, Max: 10 * time.Second, Forget: time.Hour}
 
-// secure-defaults 13
+// secure-defaults 13d
 func TestTryDoubles(t *testing.T) {
 	t.Parallel()
 	var c clock
@@ -111,7 +111,7 @@ func TestForgetAndUndo(t *testing.T) {
 	}
 }
 
-// secure-defaults 13: tries that start together are not all let through.
+// secure-defaults 13d: tries that start together are not all let through.
 func TestTryAtOnce(t *testing.T) {
 	t.Parallel()
 	var c clock
@@ -131,7 +131,7 @@ func TestTryAtOnce(t *testing.T) {
 	}
 }
 
-// secure-defaults 13: a flood of keys resets nobody's throttle.
+// secure-defaults 13d: a flood of keys resets nobody's throttle.
 func TestFloodKeepsThrottles(t *testing.T) {
 	t.Parallel()
 	var c clock

@@ -6,7 +6,7 @@ import (
 	"github.com/sandi-auth/sandi/internal/cluster"
 )
 
-// secure-defaults 13
+// secure-defaults 13c
 func TestNetwork(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{

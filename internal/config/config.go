@@ -5,7 +5,7 @@ import "time"
 // Config is the whole configuration. Default returns the one to start from; a
 // zero value whose field has an unset tag is filled in by Resolved.
 type Config struct {
-	Issuer     string     `yaml:"issuer" unset:"http:// and listen.addr, where that is on loopback" doc:"The URL under which clients reach this server: the iss of every token. It is https, except on loopback, and has no query, fragment or slash at its end. Set it for every real use, once: changing it later refuses all tokens in the field."`
+	Issuer     string     `yaml:"issuer" unset:"http:// and listen.addr, where that is on loopback" doc:"The URL under which clients reach this server: the iss of every token. It is https, except on loopback, and has no path, query or fragment: a path is not possible, give it a host of its own. Set it for every real use, once: changing it later refuses all tokens in the field."`
 	Data       string     `yaml:"data" doc:"The folder of the database, the keys and the bootstrap secret. It is made with mode 0700. Change it to keep them on another disk."`
 	Listen     Listen     `yaml:"listen" doc:"The public listener."`
 	Admin      Admin      `yaml:"admin" doc:"The operators' listener: metrics."`
@@ -25,7 +25,7 @@ type Config struct {
 type Listen struct {
 	Addr            string        `yaml:"addr" doc:"Host and port of the public listener. Port 0 takes a free one. Change the host only together with a proxy that ends TLS."`
 	InsecurePlain   bool          `yaml:"insecure_plain" doc:"Allows a listener off loopback although it speaks plain HTTP. Set it only where a proxy in a trusted network ends TLS: whoever can read that network reads every password and token."`
-	TrustedProxies  []string      `yaml:"trusted_proxies" doc:"Networks (CIDR) whose X-Forwarded-For and X-Forwarded-Proto are believed. Empty: nobody's. List exactly the proxies in front of this server, or strangers choose the address that throttles and logs see."`
+	TrustedProxies  []string      `yaml:"trusted_proxies" doc:"Networks (CIDR) whose X-Forwarded-For is believed. Empty: nobody's. List exactly the proxies in front of this server, or strangers choose the address that throttles and logs see. A proxy passes the Host header on as it came: a request for another host than the issuer's is refused."`
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout" range:"1s..5m" doc:"How long a stop waits for running requests. Keep it below the grace period of whatever sends SIGTERM."`
 }
 
@@ -50,7 +50,7 @@ type Token struct {
 	Algorithm                string        `yaml:"algorithm" oneof:"ES256 EdDSA RS256 PS256 HS256" doc:"The signature algorithm of new keys. RS256 for verifiers that know nothing else; HS256 only where this server alone verifies, because whoever verifies with it can also sign."`
 	SecretFile               string        `yaml:"secret_file" doc:"File with the HS256 secret, mode 0600, at least 32 random bytes ('sandi key secret' makes one). Only with, and then required by, algorithm HS256."`
 	InsecureLongAccessTokens bool          `yaml:"insecure_long_access_tokens" doc:"Allows token.access over 1h. A stolen token then works for that long wherever the revocation list is not followed."`
-	InsecureNoRotation       bool          `yaml:"insecure_no_rotation" doc:"Answers every refresh with the same refresh token, so that a stolen one is never noticed. The profile flask sets it, because its clients use one refresh token again and again."`
+	InsecureNoRotation       bool          `yaml:"insecure_no_rotation" unset:"false, with the profile flask true" doc:"Answers every refresh with the same refresh token, so that a stolen one is never noticed. The profile flask sets it, because its clients use one refresh token again and again."`
 }
 
 // Session is a login and its refresh token.
@@ -67,10 +67,10 @@ type Key struct {
 
 // API is the first-party API.
 type API struct {
-	Prefixes     []string `yaml:"prefixes" doc:"Paths under which the API is mounted. The first is the path of the refresh cookie."`
-	Transport    string   `yaml:"transport" oneof:"bearer cookie both" doc:"How tokens travel: bearer in the answer's JSON, cookie in HttpOnly cookies for browsers, both as each login asks for."`
+	Prefixes     []string `yaml:"prefixes" doc:"Paths under which the API is mounted. The first is the path of the refresh cookie, unless another does not lie below it; then the path is /."`
+	Transport    string   `yaml:"transport" oneof:"bearer cookie both" doc:"How a login hands out tokens: bearer in the JSON of the answer, cookie in HttpOnly cookies and not in the JSON, both in JSON and cookies at once. Any login may choose another for itself by ?transport=. What stands in the JSON, the refresh token too, can be read by every script of a page, also by one that an attacker got into it; pages log in with cookie."`
 	Registration string   `yaml:"registration" oneof:"closed open" doc:"open lets anybody make an account by POST /register; closed leaves that to 'sandi user add'."`
-	Origins      []string `yaml:"origins" doc:"Exact origins of web pages (https://app.example.com) that may call the API from a browser and log in by cookie. The issuer's own is always allowed."`
+	Origins      []string `yaml:"origins" doc:"Exact origins of web pages (https://app.example.com) that may call the API from a browser: with bearer tokens, or with the cookies of a session that their user already has, which browsers send from pages of the same site only (SameSite=Lax). No page of another origin can call login and bootstrap. The issuer's own is always allowed."`
 }
 
 // Cookie names the cookies.

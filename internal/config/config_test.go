@@ -6,6 +6,8 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -98,9 +100,10 @@ func TestFaultsGolden(t *testing.T) {
 	golden(t, "testdata/faults.golden", got)
 }
 
-func TestPrintGolden(t *testing.T) {
-	t.Parallel()
-	c, err := config.Load("", nil, map[string]string{"token.profile": "flask"})
+// printed is what Print writes of a configuration with these flags.
+func printed(t *testing.T, flags map[string]string) string {
+	t.Helper()
+	c, err := config.Read("", nil, flags)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,33 +111,78 @@ func TestPrintGolden(t *testing.T) {
 	if err := c.Print(&b); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(b.String(), "insecure_no_rotation: true") {
-		t.Error("the profile flask is printed without insecure_no_rotation")
+	return b.String()
+}
+
+func TestPrintGolden(t *testing.T) {
+	t.Parallel()
+	flags := map[string]string{"token.profile": "flask", "issuer": "https://id.example.com"}
+	golden(t, "testdata/flask.golden.yaml", printed(t, flags))
+	c, err := config.Load("", nil, flags)
+	if err != nil {
+		t.Fatal(err)
 	}
-	golden(t, "testdata/flask.golden.yaml", b.String())
 	if got := c.Insecure(); !cmp.Equal(got, []string{"token.insecure_no_rotation"}) {
 		t.Errorf("Insecure() = %q, want the one that the profile sets", got)
 	}
 }
 
+// commented is a setting that Print left out, as opposed to a sentence about one.
+var commented = regexp.MustCompile(`(?m)^( *)#(\w)`)
+
 func TestPrintedIsReadBack(t *testing.T) {
 	t.Parallel()
-	first, err := config.Load("", nil, map[string]string{
+	flags := map[string]string{
 		"issuer": "https://id.example.com", "token.audience": `say "hi", 世界`, "session.retry_window": "1500ms", "data": "a\\b #c: d",
-	})
+	}
+	first, err := config.Load("", nil, flags)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var b bytes.Buffer
-	if err := first.Print(&b); err != nil {
-		t.Fatal(err)
+	text := printed(t, flags)
+	for name, text := range map[string]string{"as it is": text, "uncommented": commented.ReplaceAllString(text, "$1$2")} {
+		second, err := config.Load(write(t, text), nil, nil)
+		if err != nil {
+			t.Fatalf("%s: %s\nof:\n%s", name, faults(t, err), text)
+		}
+		if diff := cmp.Diff(first, second); diff != "" {
+			t.Errorf("%s, printed and read back (-printed +read):\n%s", name, diff)
+		}
 	}
-	second, err := config.Load(write(t, b.String()), nil, nil)
-	if err != nil {
-		t.Fatalf("%s\nof:\n%s", faults(t, err), b.String())
-	}
-	if diff := cmp.Diff(first, second); diff != "" {
-		t.Errorf("printed and read back (-printed +read):\n%s", diff)
+}
+
+// A printed file fixes nothing that follows from other settings: a change in it does what it does in an empty file.
+func TestPrintedFileCanBeChanged(t *testing.T) {
+	t.Parallel()
+	text := printed(t, nil)
+	for _, tt := range []struct{ path, value string }{
+		{"issuer", "https://id.example.com"},
+		{"data", "/srv"},
+		{"listen.addr", "127.0.0.1:1001"},
+		{"token.profile", "flask"},
+		{"token.profile", "apigee"},
+		{"token.profile", "hourly"},
+		{"token.access", "30s"},
+		{"token.refresh_absolute", "7d"},
+	} {
+		key := tt.path[strings.LastIndexByte(tt.path, '.')+1:]
+		line := regexp.MustCompile(`(?m)^ *#?` + key + `: .*$`).FindString(text) // the first of that name
+		if line == "" {
+			t.Fatalf("%s is not printed", tt.path)
+		}
+		indent := line[:len(line)-len(strings.TrimLeft(line, " "))]
+		got, err := config.Load(write(t, strings.Replace(text, line, indent+key+": "+strconv.Quote(tt.value), 1)), nil, nil)
+		if err != nil {
+			t.Errorf("%s: %s: %s", tt.path, tt.value, faults(t, err))
+			continue
+		}
+		want, err := config.Load("", nil, map[string]string{tt.path: tt.value})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s in a printed file (-fresh +printed):\n%s", tt.path, tt.value, diff)
+		}
 	}
 }
 
@@ -154,7 +202,7 @@ func TestPasswordsAreRedacted(t *testing.T) {
 	}
 }
 
-func TestReferenceIsUpToDate(t *testing.T) {
+func TestConfigurationDoc(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
 	if err := config.Doc(&b); err != nil {

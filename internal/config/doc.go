@@ -11,6 +11,6 @@
 //	doc     what it is, its unit, and when to change it
 //	range   the least and greatest number or duration, "1s..5m"
 //	oneof   the only words it may hold
-//	unset   what its zero value stands for
+//	unset   what its zero value stands for; Print leaves such a value out
 //	secret  "url": a password in it is never printed
 package config

@@ -153,7 +153,7 @@ func FuzzFile(f *testing.F) {
 			if err := os.WriteFile(path, text, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			return config.Load(path, nil, nil)
+			return config.Read(path, nil, nil)
 		}
 		c, err := load(text)
 		if strings.ContainsAny(faults(t, err), "\x00\x1b\r") {

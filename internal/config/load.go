@@ -7,21 +7,26 @@ import (
 	"strings"
 )
 
-// Load reads the configuration: Default, then the YAML file at path (none when
-// path is empty), then the SANDI_... variables of environ (as os.Environ gives
-// them; SANDI_CONFIG is the command's own), then flags, which map a setting's
-// path ("listen.addr") to its text. What remains unset is filled in by
-// Resolved. The error is an *Error with every fault found.
+// Load is Read, and what remains unset filled in by Resolved.
 func Load(path string, environ []string, flags map[string]string) (Config, error) {
+	c, err := Read(path, environ, flags)
+	return c.Resolved(""), err
+}
+
+// Read reads the configuration as it was set: Default, then the YAML file at path
+// (none when path is empty), then the SANDI_... variables of environ (as
+// os.Environ gives them; SANDI_CONFIG is the command's own), then flags, which map
+// a setting's path ("listen.addr") to its text. The error is an *Error with every
+// fault found, those of what Resolved fills in too.
+func Read(path string, environ []string, flags map[string]string) (Config, error) {
 	c := Default()
 	l := &loader{origins: map[string]Fault{}}
 	l.file(&c, path)
 	l.environ(&c, environ)
 	l.flags(&c, flags)
 	l.conflicts(&c)
-	c = c.Resolved("")
 	var found faults
-	c.validate(&found)
+	c.Resolved("").validate(&found)
 	for _, f := range found.list {
 		l.locate(f)
 	}

@@ -12,25 +12,42 @@ import (
 	"time"
 )
 
-// Print writes c as YAML that Load reads back, each setting under its
-// documentation. Passwords in URLs are redacted.
+// Print writes c as YAML that Read reads back, each setting under its
+// documentation. A setting that follows from others (unset tag) and has no value
+// of its own is commented out, with the value that Resolved gives it: written into
+// a file it would no longer follow. Passwords in URLs are redacted.
 func (c Config) Print(w io.Writer) error {
+	resolved := c.Resolved("")
 	var b strings.Builder
-	for _, f := range children(reflect.ValueOf(&c).Elem(), "") {
+	effective := settingsTree(&resolved)
+	for i, f := range settingsTree(&c) {
 		comment(&b, "", f)
 		if !f.section() {
-			fmt.Fprintf(&b, "%s: %s\n\n", f.key(), f.yaml())
+			setting(&b, "", f, effective[i])
+			b.WriteByte('\n')
 			continue
 		}
 		fmt.Fprintf(&b, "%s:\n", f.key())
-		for _, g := range children(f.value, f.path+".") {
+		inner := children(effective[i].value, f.path+".")
+		for j, g := range children(f.value, f.path+".") {
 			comment(&b, "  ", g)
-			fmt.Fprintf(&b, "  %s: %s\n", g.key(), g.yaml())
+			setting(&b, "  ", g, inner[j])
 		}
 		b.WriteByte('\n')
 	}
 	_, err := io.WriteString(w, strings.TrimSuffix(b.String(), "\n"))
 	return err
+}
+
+// setting writes the line of f, commented out where only effective has a value.
+// Without its # it is a line of YAML; the sentences above it begin with "# ".
+func setting(b *strings.Builder, indent string, f, effective field) {
+	unset := f.tag.Get("unset")
+	if unset == "" || !f.value.IsZero() {
+		fmt.Fprintf(b, "%s%s: %s\n", indent, f.key(), f.yaml())
+		return
+	}
+	fmt.Fprintf(b, "%s#%s: %s  # %s\n", indent, f.key(), effective.yaml(), unset)
 }
 
 // comment writes a field's documentation, wrapped.

@@ -5,7 +5,9 @@ import (
 	"strings"
 )
 
-// validateIssuer is secure-defaults 2; RFC 8414 section 2 rules out query and fragment.
+// validateIssuer is secure-defaults 2; RFC 8414 section 2 rules out query and
+// fragment. A path is ruled out here: it would put the metadata of RFC 8414 section
+// 3.1 between host and path, where this server does not answer.
 func (c Config) validateIssuer(fs *faults) {
 	const path = "issuer"
 	if c.Issuer == "" {
@@ -22,13 +24,15 @@ func (c Config) validateIssuer(fs *faults) {
 		fs.at(path, "remove what stands before the @", "holds a user name or password")
 	case u.RawQuery != "" || u.ForceQuery || strings.Contains(c.Issuer, "#"):
 		fs.at(path, "remove what follows the ? or #", "has a query or fragment")
+	case strings.Trim(u.EscapedPath(), "/") != "":
+		fs.at(path, "give it a host of its own, such as https://id.example.com", "has a path")
 	case strings.HasSuffix(c.Issuer, "/"):
 		fs.at(path, "write "+strings.TrimRight(c.Issuer, "/"), "ends with a slash")
 	case u.Scheme == "http" && isLoopback(u.Hostname()):
 	case u.Scheme != "https":
 		fs.at(path, "tokens of a plain issuer can be read and replaced on the way; plain http is for loopback alone", "%q is not https", c.Issuer)
 	case !strings.HasPrefix(c.Issuer, "https://"+strings.ToLower(u.Host)):
-		fs.at(path, "write https://"+strings.ToLower(u.Host)+u.Path, "has upper-case letters where clients compare byte for byte")
+		fs.at(path, "write https://"+strings.ToLower(u.Host), "has upper-case letters where clients compare byte for byte")
 	}
 }
 

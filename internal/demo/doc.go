@@ -1,2 +1,2 @@
-// Package demo is the seeds' applications, written only against guard, as an outside resource server would be.
+// Package demo is the seeds' applications: products, orders and greetings behind tokens that it knows by guard alone.
 package demo

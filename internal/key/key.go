@@ -29,6 +29,7 @@ type Store interface {
 	// AddKey inserts r only if the newest key is still newest (its KID, or "" when there is none); says
 	// whether it did, so that two nodes that rotate at once make one key.
 	AddKey(ctx context.Context, r Record, newest string, e audit.Event) (bool, error)
+	// RemoveKey deletes a key and says so in the audit log (audit.KeyRemoved); one that is not there is no fault.
 	RemoveKey(ctx context.Context, kid string) error
 	// MasterFingerprint returns the store's, setting it to fp when there is none yet.
 	MasterFingerprint(ctx context.Context, fp string) (string, error)

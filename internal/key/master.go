@@ -53,7 +53,8 @@ func ParseMaster(text []byte) (*Master, error) {
 	if base64.RawURLEncoding.EncodedLen(masterSize) != len(text) {
 		return nil, refuse("master key is not one line of 43 characters (32 bytes in base64url)", hint)
 	}
-	if _, err := base64.RawURLEncoding.Strict().Decode(m.secret[:], text); err != nil {
+	// The decoder skips line breaks, and then has fewer bytes.
+	if n, err := base64.RawURLEncoding.Strict().Decode(m.secret[:], text); err != nil || n != masterSize {
 		return nil, refuse("master key is not base64url", hint)
 	}
 	if predictable(text) || predictable(m.secret[:]) || isText(m.secret[:]) {

@@ -82,6 +82,8 @@ func TestLoadMasterRefuses(t *testing.T) {
 		{"16 bytes", good[:22], 0o600, "one line of 43"},
 		{"standard base64", "/" + good[1:], 0o600, "not base64url"},
 		{"line break inside", good[:20] + "\n" + good[20:42], 0o600, "not base64url"},
+		{"line break inside, no stray bits", good[:20] + "\n" + good[20:41] + "A", 0o600, "not base64url"},
+		{"carriage return at the end", good[:41] + "A\r", 0o600, "not base64url"},
 		{"stray bits", good[:42] + "l", 0o600, "not base64url"},
 		{"zeros", encoded(0), 0o600, "not random"},
 		{"counting", encoded(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16), 0o600, "not random"},
@@ -199,12 +201,14 @@ func FuzzParseMaster(f *testing.F) {
 	f.Add([]byte("mYf3vQ0kq1X5t8Zb2cR7uEwJpLsNaHdGxT4iOV6nB9k\n"))
 	f.Add([]byte("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"))
 	f.Add([]byte("kunci_rahasia_anda"))
+	f.Add([]byte("mYf3vQ0kq1X5t8Zb2cR7\nuEwJpLsNaHdGxT4iOV6nA"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		m, err := key.ParseMaster(text)
 		if (m == nil) != (err != nil) {
 			t.Fatalf("ParseMaster = %v, %v", m, err)
 		}
-		if err == nil && base64.RawURLEncoding.EncodedLen(32) != len(strings.TrimSuffix(string(text), "\n")) {
+		line := strings.TrimSuffix(string(text), "\n")
+		if err == nil && (len(line) != base64.RawURLEncoding.EncodedLen(32) || strings.ContainsAny(line, "\r\n")) {
 			t.Fatalf("accepted %q", text)
 		}
 	})

@@ -131,7 +131,7 @@ func TestRevokedWhileReloading(t *testing.T) {
 
 // TestUnreadableFeed: while the store does not answer the list is not called
 // fresh, and afterwards nothing was missed.
-// secure-defaults 23
+// secure-defaults 23d
 func TestUnreadableFeed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -199,7 +199,7 @@ func TestHook(t *testing.T) {
 	if err := db.CreateUser(t.Context(), account.User{Subject: "ani"}, audit.Event{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.BeginSession(t.Context(), s, 0, audit.Event{}); err != nil {
+	if _, err := db.BeginSession(t.Context(), s, session.ID{}, 0, audit.Event{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.EndSession(t.Context(), s.ID, "", true, session.LoggedOut, audit.Event{}); err != nil || l.Len() != 1 {

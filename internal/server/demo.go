@@ -118,24 +118,33 @@ const demoText = `Sandi demo on %[1]s
 Log in, and keep the tokens:
   TOKENS=$(curl -s -X POST %[1]s/login -H "Content-Type: application/json" \
     -d '{"username": "user1", "password": "password1"}'); echo "$TOKENS"
-  ACCESS=$(sed 's/.*"access_token":"\([^"]*\)".*/\1/' <<<"$TOKENS")
-  REFRESH=$(sed 's/.*"refresh_token":"\([^"]*\)".*/\1/' <<<"$TOKENS")
+  field() { sed "s/.*\"$1\":\"\([^\"]*\)\".*/\1/" <<<"$TOKENS"; }
+  ACCESS=$(field access_token); REFRESH=$(field refresh_token)
 Call what is protected, by header, form or query:
-  curl %[1]s/protected -H "Authorization: Bearer $ACCESS"
-  curl %[1]s/protected -d "access_token=$ACCESS"
-  curl "%[1]s/protected?access_token=$ACCESS"
-  curl %[1]s/products -H "Authorization: Bearer $ACCESS"
-Refresh:
-  curl -X POST %[1]s/refresh -H "Authorization: Bearer $REFRESH"
-Register, and see the account:
-  curl -X POST %[1]s/register -H "Content-Type: application/json" \
+  curl -s %[1]s/protected -H "Authorization: Bearer $ACCESS"
+  curl -s %[1]s/protected -d "access_token=$ACCESS"
+  curl -s "%[1]s/protected?access_token=$ACCESS"
+  curl -s %[1]s/products -H "Authorization: Bearer $ACCESS"
+  curl -s %[1]s/optional
+Order, which needs a login of the last minutes:
+  curl -s %[1]s/orders -H "Authorization: Bearer $ACCESS" -H "Content-Type: application/json" -d '{"product": 1, "quantity": 2}'
+Refresh, and keep the new tokens; an order is now refused:
+  TOKENS=$(curl -s -X POST %[1]s/refresh -H "Authorization: Bearer $REFRESH"); echo "$TOKENS"
+  ACCESS=$(field access_token); REFRESH=$(field refresh_token)
+  curl -s %[1]s/orders -H "Authorization: Bearer $ACCESS" -H "Content-Type: application/json" -d '{"product": 1, "quantity": 2}'
+Register, and see the account and its sessions:
+  curl -s -X POST %[1]s/register -H "Content-Type: application/json" \
     -d '{"username": "siti", "password": "kopi tubruk pagi hari"}'
-  curl %[1]s/account -H "Authorization: Bearer $ACCESS"
-Log in with cookies, and call with them:
-  curl -c /tmp/sandi-cookies -X POST "%[1]s/login?transport=cookie" -H "Content-Type: application/json" \
-    -d '{"username": "test", "password": "test"}'
-  curl -b /tmp/sandi-cookies %[1]s/protected
+  curl -s %[1]s/account -H "Authorization: Bearer $ACCESS"
+  curl -s %[1]s/account/sessions -H "Authorization: Bearer $ACCESS"
+Log in with cookies, call, and refresh and log out with the CSRF value:
+  JAR=$(mktemp)
+  curl -s -c $JAR "%[1]s/login?transport=cookie" -H "Content-Type: application/json" -d '{"username": "test", "password": "test"}'
+  curl -s -b $JAR %[1]s/protected
+  CSRF=$(awk '/sandi_csrf/ {print $7}' $JAR)
+  curl -s -b $JAR -c $JAR -X POST %[1]s/refresh -H "X-CSRF-TOKEN: $CSRF"
+  curl -s -b $JAR -c $JAR -X POST %[1]s/logout -H "X-CSRF-TOKEN: $CSRF"
 Log out; the token is refused from then on:
-  curl -X DELETE %[1]s/logout -H "Authorization: Bearer $ACCESS"
-  curl %[1]s/protected -H "Authorization: Bearer $ACCESS"
+  curl -s -X DELETE %[1]s/logout -H "Authorization: Bearer $ACCESS"
+  curl -s %[1]s/protected -H "Authorization: Bearer $ACCESS"
 `

@@ -111,12 +111,12 @@ func TestSeed004(t *testing.T) {
 		r.want(r.call(c, "GET", "/protected", a.str("access_token"), ""), 200, "")
 	}
 	if strings.Contains(r.log.String(), access) || strings.Contains(r.log.String(), refresh) {
-		t.Error("a token stands in the log") // secure-defaults 16
+		t.Error("a token stands in the log") // secure-defaults 16b
 	}
 }
 
 // Seed 001's login and its cookie; a cookie session never shows its tokens to a script.
-// secure-defaults 9; ASVS 3.3.2, 3.3.4, 3.5.1
+// secure-defaults 9b, 9d, 9g; ASVS 3.3.2, 3.3.4, 3.5.1
 func TestCookies(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil)
@@ -323,7 +323,7 @@ func TestPublicDocuments(t *testing.T) {
 }
 
 // Real use: no demo routes, no metrics in public, closed registration, and the bootstrap secret works once.
-// secure-defaults 1, 22; ASVS 6.3.2
+// secure-defaults 1b, 22a; ASVS 6.3.2
 func TestServe(t *testing.T) {
 	t.Parallel()
 	r := startIn(t, t.TempDir(), nil, func(c *config.Config) {
@@ -364,7 +364,7 @@ func TestServe(t *testing.T) {
 }
 
 // No access token outlives its session, and a session ends at its absolute limit however often it is refreshed.
-// secure-defaults 6; ASVS 7.3.1, 7.3.2, 10.4.8
+// secure-defaults 6e; ASVS 7.3.1, 7.3.2, 10.4.8
 func TestSessionLimits(t *testing.T) {
 	t.Parallel()
 	r := start(t, func(c *config.Config) {

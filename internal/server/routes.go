@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"math"
+	"net"
 	"net/http"
 	"time"
 
@@ -18,9 +20,7 @@ import (
 // public is the table of contents of the public listener.
 func (s *Server) public() http.Handler {
 	mux := http.NewServeMux()
-	for _, prefix := range s.cfg.API.Prefixes {
-		s.api.Routes(mux, prefix)
-	}
+	s.api.Routes(mux)
 	mux.Handle("GET /.well-known/jwks.json", s.web.Handle(s.jwks))
 	mux.Handle("GET /.well-known/oauth-authorization-server", s.web.Handle(s.metadata))
 	mux.Handle("GET /healthz", s.web.Handle(s.healthz))
@@ -32,13 +32,19 @@ func (s *Server) public() http.Handler {
 	return s.web.Wrap(s.web.Mux(mux))
 }
 
-// operations is the table of contents of the operators' listener.
+// operations is the table of contents of the operators' listener. It has a chain of its own: it is called by its own address, not by
+// the issuer's name, speaks plain HTTP, and no page of any origin reads it.
 func (s *Server) operations() http.Handler {
+	c := web.Config{Logger: s.log, Now: s.now}
+	if host, _, err := net.SplitHostPort(s.cfg.Admin.Addr); err == nil && !s.cfg.Admin.InsecurePlain {
+		c.Hosts = hosts(host) // loopback: against a page that points its own name here
+	}
+	chain := web.New(c)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", s.metricsPage())
 	mux.Handle("GET /healthz", s.web.Handle(s.healthz))
 	mux.Handle("GET /readyz", s.web.Handle(s.readyz))
-	return s.web.Wrap(s.web.Mux(mux))
+	return chain.Wrap(chain.Mux(mux))
 }
 
 func (s *Server) metricsPage() http.Handler {
@@ -54,7 +60,9 @@ func (s *Server) jwks(w http.ResponseWriter, _ *http.Request) error {
 	}
 	w.Header().Set("Content-Type", "application/jwk-set+json")
 	w.Header().Set("Cache-Control", "public, max-age=300")
-	w.Header().Set("Access-Control-Allow-Origin", "*") // public by nature, and no cookie rides along
+	if w.Header().Get("Access-Control-Allow-Origin") == "" {
+		w.Header().Set("Access-Control-Allow-Origin", "*") // public by nature, and no cookie rides along
+	}
 	_, _ = w.Write(body)
 	return nil
 }
@@ -107,7 +115,7 @@ func (s *Server) gauges() {
 		n, err := s.db.CountSessions(ctx, s.now())
 		if err != nil {
 			s.log.Error("count sessions", "error", err)
-			return -1
+			return math.NaN()
 		}
 		return float64(n)
 	})

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -79,7 +78,7 @@ func New(ctx context.Context, o Options) (_ *Server, err error) {
 			_ = s.Close()
 		}
 	}()
-	for _, step := range []func(context.Context) error{s.listen, s.openStore, s.openKeys, s.openRevocations, s.wire} {
+	for _, step := range []func(context.Context) error{s.listen, s.openStore, s.openKeys, s.openRevocations, s.wireDomains, s.wireSurfaces} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -112,8 +111,8 @@ func listenOn(addr, setting string) (net.Listener, error) {
 }
 
 func (s *Server) openStore(ctx context.Context) (err error) {
-	if err := os.MkdirAll(s.cfg.Data, 0o700); err != nil {
-		return fmt.Errorf("make data folder: %w", err)
+	if err := store.PrepareFolder(s.cfg.Data); err != nil {
+		return err
 	}
 	s.revocations = guard.NewRevocationList(guard.RevocationListConfig{MaxStaleness: s.cfg.Revocation.MaxStaleness, Now: s.now})
 	s.db, err = store.Open(ctx, store.Config{
@@ -143,7 +142,7 @@ func (s *Server) openKeys(ctx context.Context) error {
 		Store: s.db, MACKeys: []session.MACKey{{ID: master.ID(), Key: master.Derive("refresh token", 32)}},
 		CSRFKey: master.Derive("csrf value", 32), MaxPerUser: s.cfg.Session.MaxPerUser,
 		Limits:   session.Limits{RetryWindow: s.cfg.Session.RetryWindow, Idle: life.Idle, Rotate: life.Rotate},
-		Absolute: life.Absolute, Now: s.now, Logger: s.log,
+		Absolute: life.Absolute, Now: s.now,
 	})
 	return err
 }
@@ -153,9 +152,8 @@ func (s *Server) openRevocations(ctx context.Context) error {
 	return s.follower.Load(ctx)
 }
 
-// wire builds what stands on the store: domains, guard and surfaces.
-func (s *Server) wire(context.Context) (err error) {
-	life := s.cfg.Lifetimes()
+// wireDomains builds what stands on the store.
+func (s *Server) wireDomains(context.Context) (err error) {
 	s.limits = cluster.NewMemory(s.now)
 	p, t := s.cfg.Password, s.cfg.Throttle
 	if s.weakHash {
@@ -171,64 +169,66 @@ func (s *Server) wire(context.Context) (err error) {
 		return err
 	}
 	s.minter, err = token.New(token.Config{
-		Issuer: s.cfg.Issuer, Audience: s.cfg.Token.Audience, Lifetime: life.Access, Signer: s.ring.Signer, Now: s.now,
+		Issuer: s.cfg.Issuer, Audience: s.cfg.Token.Audience, Lifetime: s.cfg.Lifetimes().Access, Signer: s.ring.Signer, Now: s.now,
 	})
-	if err != nil {
-		return err
-	}
+	return err
+}
+
+// wireSurfaces builds what answers requests.
+func (s *Server) wireSurfaces(context.Context) error {
 	issuer, err := url.Parse(s.cfg.Issuer)
 	if err != nil {
 		return fmt.Errorf("read issuer: %w", err)
 	}
+	secure := issuer.Scheme == "https"
 	s.web = web.New(web.Config{
-		Logger: s.log, Metrics: s.registry, TrustedProxies: s.cfg.Listen.Proxies(), Hosts: hosts(issuer),
-		Origins: s.cfg.API.Origins, NoCORS: s.noCORS(), HSTS: issuer.Scheme == "https", Now: s.now,
+		Logger: s.log, Metrics: s.registry, TrustedProxies: s.cfg.Listen.Proxies(), Hosts: hosts(issuer.Hostname()),
+		Origins: s.cfg.API.Origins, NoCORS: api.NoCORS(s.cfg.API.Prefixes), HSTS: secure, Now: s.now,
 	})
 	s.guard, err = guard.New(guard.Config{
 		Issuer: s.cfg.Issuer, Audience: s.cfg.Token.Audience, Keys: s.ring, Revocations: s.revocations,
 		Sources: []guard.Source{guard.FromHeader(), guard.FromCookie()},
 		Cookie:  guard.CookieConfig{Access: s.cfg.Cookie.Access},
 		Now:     s.now,
-		Observe: func(_ *http.Request, reason guard.Reason) {
-			if reason != "" {
-				s.web.Refused(string(reason))
-			}
+		Observe: func(r *http.Request, t *guard.Token, reason guard.Reason) {
+			s.web.NoteGuard(r.Context(), t.Subject(), string(reason))
 		},
 	})
 	if err != nil {
 		return err
 	}
+	life := s.cfg.Lifetimes()
 	s.api, err = api.New(api.Config{
-		Web: s.web, Accounts: s.accounts, Sessions: s.sessions, Minter: s.minter, Guard: s.guard, Limits: s.limits,
-		Metrics: s.registry, Transport: s.cfg.API.Transport, OpenRegistration: s.cfg.API.Registration == "open",
-		Origins: s.cfg.API.Origins,
+		Web: s.web, Accounts: s.accounts, Sessions: s.sessions, Minter: s.minter, Guard: s.guard, Limits: s.limits, Metrics: s.registry,
+		Prefixes: s.cfg.API.Prefixes, Transport: s.cfg.API.Transport, OpenRegistration: s.cfg.API.Registration == "open", Origins: s.cfg.API.Origins,
 		Cookies: api.Cookies{
 			Access: s.cfg.Cookie.Access, Refresh: s.cfg.Cookie.Refresh, CSRF: s.cfg.Cookie.CSRF,
-			Secure: issuer.Scheme == "https", AccessLife: life.Access, RefreshLife: life.Idle,
+			Secure: secure, AccessLife: life.Access, RefreshLife: life.Idle,
 		},
 	})
 	s.gauges()
 	return err
 }
 
-// hosts are the names this server answers for: the issuer's, and where that is loopback, loopback's other spellings.
-func hosts(issuer *url.URL) []string {
-	h := strings.ToLower(issuer.Hostname())
+// hosts are the names that a listener known as host answers for: itself, and where that is loopback, loopback's other spellings.
+func hosts(host string) []string {
+	h := strings.ToLower(host)
 	if ip := net.ParseIP(h); h == "localhost" || ip != nil && ip.IsLoopback() {
 		return []string{h, "localhost", "127.0.0.1", "::1"}
 	}
 	return []string{h}
 }
 
-func (s *Server) noCORS() (paths []string) {
-	for _, p := range s.cfg.API.Prefixes {
-		paths = append(paths, api.NoCORS(p)...)
-	}
-	return paths
-}
-
 // Addr is the address of the public listener.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// AdminAddr is the address of the operators' listener, "" where there is none.
+func (s *Server) AdminAddr() string {
+	if s.adminListener == nil {
+		return ""
+	}
+	return s.adminListener.Addr().String()
+}
 
 // Issuer is the URL that clients call this server by.
 func (s *Server) Issuer() string { return s.cfg.Issuer }
@@ -302,24 +302,5 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: time.Minute,
 		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-	}
-}
-
-// housekeep deletes dead sessions in small batches, an hour after their end: until then a late refresh
-// still learns why it is refused.
-func (s *Server) housekeep(ctx context.Context) error {
-	tick := time.NewTicker(time.Minute)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		if n, err := s.db.PurgeSessions(ctx, s.now().Add(-time.Hour), 1000); err != nil && ctx.Err() == nil {
-			s.log.Error("purge sessions", "error", err)
-		} else if n > 0 {
-			s.log.Info("purged sessions", "count", n)
-		}
 	}
 }

@@ -38,6 +38,7 @@ func (c *clock) advance(d time.Duration) { c.offset.Add(int64(d)) }
 type running struct {
 	t      testing.TB
 	url    string
+	admin  string // the operators' listener
 	stdout string
 	log    *lockedBuffer
 	clock  *clock
@@ -109,7 +110,7 @@ func startIn(t testing.TB, dir string, demo *server.Demo, change func(*config.Co
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
-	r.url, r.stdout = "http://"+s.Addr(), stdout.String()
+	r.url, r.admin, r.stdout = "http://"+s.Addr(), "http://"+s.AdminAddr(), stdout.String()
 	r.stop = sync.OnceValue(func() error {
 		cancel()
 		return <-done
@@ -154,6 +155,7 @@ func (r *running) call(c *http.Client, method, path, token, body string, header 
 	for i := 0; i < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
+	req.Host = req.Header.Get("Host")
 	a, err := do(c, req)
 	if err != nil {
 		r.t.Fatal(err)

@@ -7,7 +7,6 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
-	"log/slog"
 	"slices"
 	"time"
 
@@ -31,8 +30,6 @@ type Config struct {
 	MaxPerUser int
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// Logger; nil means none.
-	Logger *slog.Logger
 }
 
 // Service begins, refreshes and ends sessions.
@@ -44,7 +41,6 @@ type Service struct {
 	absolute time.Duration
 	max      int
 	now      func() time.Time
-	log      *slog.Logger
 }
 
 // New checks c and builds the service.
@@ -67,13 +63,10 @@ func New(c Config) (*Service, error) {
 	}
 	s := &Service{
 		store: c.Store, codec: slices.Clone(c.MACKeys), csrf: MACKey{Key: c.CSRFKey}, limits: c.Limits, absolute: c.Absolute,
-		max: cmp.Or(c.MaxPerUser, 100), now: c.Now, log: c.Logger,
+		max: cmp.Or(c.MaxPerUser, 100), now: c.Now,
 	}
 	if s.now == nil {
 		s.now = time.Now
-	}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
 	}
 	return s, nil
 }
@@ -87,12 +80,13 @@ type Login struct {
 	AMR       []string // RFC 8176
 	ACR       string
 	JKT       string // DPoP key thumbprint to bind the refresh token to; empty: unbound
-	Address   string // empty: From's
-	UserAgent string // empty: From's
+	// Replaces is a session whose sign-in, with its grants, this one takes the place of; zero for
+	// none. It may be another user's: the caller proves that the browser held it, by Owner.
+	Replaces ID
 }
 
 // Begin starts a session and returns its first refresh token and the user as
-// the store knows them at that moment. A user who was disabled or changed the
+// the store knows them at that moment. What it replaces ends if it begins, and only then. A user who was disabled or changed the
 // password since the credentials were verified is problem.Unauthenticated, wrapping ErrUserGone.
 func (s *Service) Begin(ctx context.Context, l Login, from audit.From) (Session, Refresh, account.User, error) {
 	now := s.instant()
@@ -102,11 +96,11 @@ func (s *Service) Begin(ctx context.Context, l Login, from audit.From) (Session,
 		ID: c.id, Subject: l.User.Subject, ClientID: l.ClientID, JKT: l.JKT, SecretHash: c.secretHash(),
 		CredentialVersion: l.User.CredentialVersion, Transport: l.Transport, Scope: l.Scope,
 		AuthTime: now, AMR: l.AMR, ACR: l.ACR,
-		UserAgent: cmp.Or(l.UserAgent, from.UserAgent), Address: cmp.Or(l.Address, from.Address),
+		UserAgent: from.UserAgent, Address: from.Address,
 		CreatedAt: now, LastUsedAt: now, IdleExpiresAt: now.Add(min(s.limits.Idle, s.absolute)), ExpiresAt: now.Add(s.absolute),
 	}
 	from.Actor = cmp.Or(from.Actor, l.User.Subject)
-	u, err := s.store.BeginSession(ctx, row, s.max, audit.Event{At: now, Action: audit.SessionBegun, From: from})
+	u, err := s.store.BeginSession(ctx, row, l.Replaces, s.max, audit.Event{At: now, Action: audit.SessionBegun, From: from})
 	if errors.Is(err, ErrUserGone) {
 		return Session{}, "", account.User{}, problem.Wrap(problem.Unauthenticated, "invalid_credentials", err)
 	}
@@ -147,10 +141,7 @@ func (s *Service) Rotate(ctx context.Context, token, clientID, jkt string, from 
 	case StepRefused:
 		return Result{}, refused("refresh_invalid", ErrInvalidGrant)
 	case StepReuse:
-		s.log.WarnContext(ctx, "refresh token reused; session ended", "session", c.id.String(), "subject", r.Session.Subject, "address", from.Address)
 		return Result{}, refused("refresh_reused", ErrReused)
-	case StepForward:
-		s.log.WarnContext(ctx, "lost rotation made good", "session", c.id.String(), "subject", r.Session.Subject)
 	}
 	c.generation = r.Session.Generation
 	return Result{Rotation: r, Refresh: s.codec.encode(c), At: now}, nil

@@ -54,6 +54,37 @@ func TestBegin(t *testing.T) {
 	}
 }
 
+// TestBeginReplaces: a login ends what it takes the place of, and only if it comes about.
+// ASVS 7.2.4
+func TestBeginReplaces(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	f.addUser(t, "budi")
+	old, r := f.begin(t, "budi")
+	ani, err := f.db.User(t.Context(), "ani")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stale := ani
+	stale.CredentialVersion = 9
+	if _, _, _, err := f.Begin(t.Context(), session.Login{User: stale, Replaces: old.ID}, audit.From{}); !errors.Is(err, session.ErrUserGone) {
+		t.Fatalf("got %v, want ErrUserGone", err)
+	}
+	if res, err := f.refresh(t.Context(), r); err != nil {
+		t.Fatalf("a refused login ended the session: %v", err)
+	} else {
+		r = res.Refresh
+	}
+	if _, _, _, err := f.Begin(t.Context(), session.Login{User: ani, Replaces: old.ID}, audit.From{}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.refresh(t.Context(), r)
+	checkRefused(t, err, session.ErrInvalidGrant, "refresh_invalid")
+	if row, err := f.db.Session(t.Context(), old.ID); err != nil || row.EndReason != session.Replaced {
+		t.Errorf("got %+v, %v; want it replaced", row, err)
+	}
+}
+
 // TestBeginRacesPasswordChange: a login verified before a change of the password
 // or the disabling begins no session after it.
 func TestBeginRacesPasswordChange(t *testing.T) {

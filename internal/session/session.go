@@ -103,8 +103,9 @@ type Store interface {
 	// BeginSession inserts s while the user's row is locked, only if the user is enabled and
 	// has s.CredentialVersion (else ErrUserGone) and, for a grant, its sign-in is alive (else
 	// ErrNotFound). It ends the user's oldest alive sign-ins beyond limit, none when that is 0,
-	// and returns the user as read in that transaction.
-	BeginSession(ctx context.Context, s Session, limit int, e audit.Event) (account.User, error)
+	// and returns the user as read in that transaction. Before it counts, it ends the sign-in that
+	// replaces is or was made from, with its grants; none when that is zero, unknown or ended.
+	BeginSession(ctx context.Context, s Session, replaces ID, limit int, e audit.Event) (account.User, error)
 	// RotateSession applies steps 2 to 6 (Classify): one UPDATE, and one read. reuse and forward are the events
 	// committed with steps 5 and 6. A Rotation with StepRefused or StepReuse comes with a nil error.
 	RotateSession(ctx context.Context, p Presented, l Limits, now time.Time, reuse, forward audit.Event) (Rotation, error)

@@ -21,16 +21,35 @@ func (db *DB) EndSession(ctx context.Context, id session.ID, subject string, who
 		if subject != "" && s.Subject != subject {
 			return session.ErrNotFound
 		}
-		if !s.EndedAt.IsZero() {
-			return nil
-		}
-		if whole && !s.Parent.IsZero() {
-			id = s.Parent
-		}
-		if _, err := t.endTree(id, reason); err != nil {
-			return err
-		}
-		return t.audit(about(e, s))
+		return t.endSession(s, whole, reason, e)
+	})
+}
+
+func (t *tx) endSession(s session.Session, whole bool, reason string, e audit.Event) error {
+	if !s.EndedAt.IsZero() {
+		return nil
+	}
+	id := s.ID
+	if whole && !s.Parent.IsZero() {
+		id = s.Parent
+	}
+	if _, err := t.endTree(id, reason); err != nil {
+		return err
+	}
+	return t.audit(about(e, s))
+}
+
+// endReplaced ends the sign-in that id is or was made from, with its grants. One that is not kept any more has ended.
+func (t *tx) endReplaced(id session.ID, from audit.From) error {
+	s, err := readSession(context.Background(), t, id)
+	if errors.Is(err, session.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return t.endSession(s, true, session.Replaced, audit.Event{
+		Action: audit.SessionEnded, From: from, Detail: map[string]string{"reason": session.Replaced},
 	})
 }
 

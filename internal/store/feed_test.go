@@ -143,8 +143,10 @@ func TestKeys(t *testing.T) {
 		}
 	}
 	check(b)
-	if n := len(f.events(t)); n != 2 {
-		t.Errorf("got %d events, want one for each key that was added", n)
+	events := f.events(t)
+	want := audit.Event{Seq: 3, At: start, Action: audit.KeyRemoved, Detail: map[string]string{"kid": "b-first"}}
+	if diff := cmp.Diff(want, events[len(events)-1]); len(events) != 3 || diff != "" {
+		t.Errorf("got %d events, want one for each key added or removed; the last (-want +got):\n%s", len(events), diff)
 	}
 	for _, fp := range []string{"first", "second"} {
 		if got, err := f.MasterFingerprint(t.Context(), fp); err != nil || got != "first" {

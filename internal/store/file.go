@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	sqlite3 "modernc.org/sqlite/lib"
@@ -43,6 +44,23 @@ func filePath(url string) (string, error) {
 		return "", fmt.Errorf("open store: %w", err)
 	}
 	return path, nil
+}
+
+// PrepareFolder makes the data folder, mode 0700, or checks the one that is there:
+// whoever else can write to it can put other files in the place of the database and the keys.
+// Readable is tolerated, because every file inside is 0600. The error is an *OpenError.
+func PrepareFolder(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return (&DB{path: dir}).describe(err)
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return (&DB{path: dir}).describe(err)
+	}
+	if mode := info.Mode().Perm(); mode&0o022 != 0 && runtime.GOOS != "windows" { // which knows no such modes
+		return &OpenError{Path: dir, Reason: fmt.Sprintf("others can write to this folder (mode %04o)", mode), hint: "chmod 700 " + dir}
+	}
+	return nil
 }
 
 // prepareFile makes the folder and the file, readable by their owner alone. A

@@ -142,7 +142,7 @@ func (f *fixture) begin(tb testing.TB, subject string, change ...func(*session.S
 	for _, c := range change {
 		c(&s)
 	}
-	if _, err := f.BeginSession(tb.Context(), s, 100, audit.Event{Action: audit.SessionBegun}); err != nil {
+	if _, err := f.BeginSession(tb.Context(), s, session.ID{}, 100, audit.Event{Action: audit.SessionBegun}); err != nil {
 		tb.Fatal(err)
 	}
 	return s

@@ -102,6 +102,52 @@ func TestGroup(t *testing.T) {
 	})
 }
 
+// TestPanic: a change that panics fails alone, with the place of the fault for the log.
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		db := openTest(t, Config{})
+		defer db.Close()
+		release := hold(db)
+		errs := make([]error, 3)
+		var wg sync.WaitGroup
+		for i := range errs {
+			wg.Go(func() {
+				errs[i] = db.write(t.Context(), "revoke", func(t *tx) error {
+					if err := t.revoke(revocation.Token, string(rune('A'+i)), time.Time{}); err != nil || i != 1 {
+						return err
+					}
+					panic(problem.New(problem.Forbidden, "not_an_answer"))
+				})
+			})
+			synctest.Wait()
+		}
+		if err := release(); err != nil {
+			t.Error(err)
+		}
+		wg.Wait()
+		if err := errs[1]; err == nil || !strings.Contains(err.Error(), "panic: ") || !strings.Contains(err.Error(), "group_test.go:") {
+			t.Errorf("got %v, want the panic and its stack", err)
+		} else if p := problem.From(err); p.Kind != problem.Internal {
+			t.Errorf("got kind %v, want problem.Internal", p.Kind)
+		}
+		if errs[0] != nil || errs[2] != nil {
+			t.Errorf("got %v and %v for the others", errs[0], errs[2])
+		}
+		if err := db.write(t.Context(), "go on", func(t *tx) error { return t.revoke(revocation.Token, "D", time.Time{}) }); err != nil {
+			t.Error(err)
+		}
+		var got string
+		p, err := db.Revocations(t.Context(), 0, 10)
+		for _, e := range p.Entries {
+			got += e.Handle
+		}
+		if err != nil || got != "ACD" {
+			t.Errorf("got %q, %v; want all but the one that panicked", got, err)
+		}
+	})
+}
+
 // TestUnbatched commits one by one.
 func TestUnbatched(t *testing.T) {
 	t.Parallel()

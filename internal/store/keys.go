@@ -50,10 +50,13 @@ func (db *DB) AddKey(ctx context.Context, r key.Record, newest string, e audit.E
 	return added && err == nil, err
 }
 
-// RemoveKey deletes a key; one that is not there is no fault.
+// RemoveKey deletes a key, with its audit event; one that is not there is no fault.
 func (db *DB) RemoveKey(ctx context.Context, kid string) error {
 	return db.write(ctx, "remove key", func(t *tx) error {
-		_, err := t.exec(`DELETE FROM keys WHERE kid = ?`, kid)
-		return err
+		n, err := t.exec(`DELETE FROM keys WHERE kid = ?`, kid)
+		if err != nil || n == 0 {
+			return err
+		}
+		return t.audit(audit.Event{Action: audit.KeyRemoved, Detail: map[string]string{"kid": kid}})
 	})
 }

@@ -159,7 +159,7 @@ func TestOpenErrors(t *testing.T) {
 			makeStore(t, path)
 			f := fixture{path: path}
 			f.raw(t, `INSERT INTO schema_version (version_id, is_applied) VALUES (999, 1)`).Close()
-		}, want: "schema 999 is newer than this binary, which knows 1"},
+		}, want: "schema 999 is newer than this binary, which knows 2"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -186,6 +186,38 @@ func TestOpenErrors(t *testing.T) {
 				t.Errorf("more than one line: %q", err)
 			}
 		})
+	}
+}
+
+// TestPrepareFolder: a folder that is made is private, one that others can write to is refused.
+// secure-defaults 1
+func TestPrepareFolder(t *testing.T) {
+	t.Parallel()
+	made := filepath.Join(t.TempDir(), "new", "data")
+	for range 2 {
+		if err := store.PrepareFolder(made); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if m := must(os.Stat(made)).Mode().Perm(); m != 0o700 {
+		t.Errorf("folder is %v, want 0700", m)
+	}
+	for mode, refused := range map[os.FileMode]bool{0o700: false, 0o750: false, 0o755: false, 0o775: true, 0o702: true, 0o777: true} {
+		dir := t.TempDir()
+		if err := os.Chmod(dir, mode); err != nil {
+			t.Fatal(err)
+		}
+		err := store.PrepareFolder(dir)
+		if e, ok := errors.AsType[*store.OpenError](err); ok != refused || ok && e.Hint() != "chmod 700 "+dir || !ok && err != nil {
+			t.Errorf("mode %04o: got %v", mode, err)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	write(t, file, "x")
+	for _, dir := range []string{file, filepath.Join(file, "data"), "/proc/sandi"} {
+		if e, ok := errors.AsType[*store.OpenError](store.PrepareFolder(dir)); !ok || e.Hint() == "" {
+			t.Errorf("%s: got %v, want an OpenError with a hint", dir, e)
+		}
 	}
 }
 

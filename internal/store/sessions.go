@@ -42,14 +42,18 @@ func sessionDest(s *session.Session) []any {
 }
 
 // BeginSession inserts s if its user is enabled and has the credential version
-// that was verified, and its parent, where it has one, has not ended.
-func (db *DB) BeginSession(ctx context.Context, s session.Session, limit int, e audit.Event) (u account.User, err error) {
+// that was verified, and its parent, where it has one, has not ended. What it
+// replaces ends in the same transaction.
+func (db *DB) BeginSession(ctx context.Context, s session.Session, replaces session.ID, limit int, e audit.Event) (u account.User, err error) {
 	err = db.write(ctx, "begin session", func(t *tx) error {
 		u, err = readUser(ctx, t, s.Subject, t.dialect.forUpdate())
 		if errors.Is(err, account.ErrNotFound) || err == nil && (u.Disabled || u.CredentialVersion != s.CredentialVersion) {
 			return session.ErrUserGone
 		}
 		if err != nil {
+			return err
+		}
+		if err := t.endReplaced(replaces, e.From); err != nil {
 			return err
 		}
 		if s.Parent.IsZero() {
@@ -80,11 +84,11 @@ func (t *tx) insertSession(s session.Session) error {
 		parent = nil
 	}
 	_, err := t.exec(`INSERT INTO sessions (id, parent_id, subject, client_id, jkt, generation, secret_hash, credential_version,
-			transport, scope, auth_time, amr, acr, user_agent, address,
+			transport, scope, auth_time, amr, acr, user_agent, address, network,
 			created_at, rotated_at, last_used_at, idle_expires_at, expires_at, ended_at, end_reason)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '')`,
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '')`,
 		s.ID[:], parent, s.Subject, s.ClientID, s.JKT, s.Generation, s.SecretHash[:], s.CredentialVersion,
-		s.Transport, s.Scope, millis(s.AuthTime), strings.Join(s.AMR, " "), s.ACR, s.UserAgent, s.Address,
+		s.Transport, s.Scope, millis(s.AuthTime), strings.Join(s.AMR, " "), s.ACR, s.UserAgent, s.Address, account.Place(s.Address),
 		millis(s.CreatedAt), millis(s.RotatedAt), millis(s.LastUsedAt), millis(s.IdleExpiresAt), millis(s.ExpiresAt))
 	return err
 }

@@ -17,7 +17,7 @@ func TestBeginSession(t *testing.T) {
 	user := f.addUser(t, "ani", "manager")
 	f.addUser(t, "budi")
 	s := f.newSession("ani")
-	u, err := f.BeginSession(t.Context(), s, 100, audit.Event{Action: audit.SessionBegun})
+	u, err := f.BeginSession(t.Context(), s, session.ID{}, 100, audit.Event{Action: audit.SessionBegun})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func TestBeginSession(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := f.newSession("ani")
 			c.change(&s)
-			if _, err := f.BeginSession(t.Context(), s, 100, audit.Event{}); !errors.Is(err, c.want) {
+			if _, err := f.BeginSession(t.Context(), s, session.ID{}, 100, audit.Event{}); !errors.Is(err, c.want) {
 				t.Errorf("got %v, want %v", err, c.want)
 			}
 			if _, err := f.Session(t.Context(), s.ID); !errors.Is(err, session.ErrNotFound) {
@@ -75,14 +75,14 @@ func TestMaxPerUser(t *testing.T) {
 		t.Helper()
 		f.advance(time.Second)
 		s := f.newSession("ani")
-		if _, err := f.BeginSession(t.Context(), s, 3, audit.Event{Action: audit.SessionBegun}); err != nil {
+		if _, err := f.BeginSession(t.Context(), s, session.ID{}, 3, audit.Event{Action: audit.SessionBegun}); err != nil {
 			t.Fatal(err)
 		}
 		return s
 	}
 	f.addUser(t, "budi")
 	for range 2 {
-		if _, err := f.BeginSession(t.Context(), f.newSession("budi"), 0, audit.Event{}); err != nil {
+		if _, err := f.BeginSession(t.Context(), f.newSession("budi"), session.ID{}, 0, audit.Event{}); err != nil {
 			t.Fatal(err)
 		}
 		f.checkEnded(t, "", f.clock()) // 0 is no limit
@@ -102,6 +102,64 @@ func TestMaxPerUser(t *testing.T) {
 	events := f.events(t)
 	if e := events[len(events)-2]; e.Action != audit.SessionEnded || e.Session != second.ID.String() || e.Detail["reason"] != session.TooMany {
 		t.Errorf("got event %+v, want the end of the oldest", e)
+	}
+}
+
+// TestBeginReplaces: a session that begins ends the one it takes the place of,
+// whoever's it is and also where there is room for just one; one that is refused ends nothing.
+// ASVS 7.2.4
+func TestBeginReplaces(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.addUser(t, "ani")
+	f.addUser(t, "budi")
+	budi := f.begin(t, "budi")
+	child := func() session.ID {
+		return f.begin(t, "budi", func(g *session.Session) { g.Parent = budi.ID }).ID
+	}
+	grant, other := child(), child()
+	begin := func(s session.Session, replaces session.ID, limit int) error {
+		f.advance(time.Second)
+		from := audit.From{Address: "192.0.2.7", Actor: s.Subject}
+		_, err := f.BeginSession(t.Context(), s, replaces, limit, audit.Event{Action: audit.SessionBegun, From: from})
+		return err
+	}
+	gone, twice := f.newSession("ani"), budi
+	gone.CredentialVersion = 7
+	n := len(f.events(t))
+	if err := begin(gone, budi.ID, 1); !errors.Is(err, session.ErrUserGone) {
+		t.Errorf("got %v, want ErrUserGone", err)
+	}
+	if err := begin(twice, budi.ID, 1); err == nil {
+		t.Error("an id was taken twice")
+	}
+	f.checkEnded(t, "", f.clock())
+	if row := f.row(t, budi.ID); !row.EndedAt.IsZero() || len(f.events(t)) != n {
+		t.Errorf("a refused login left a trace: %+v", row)
+	}
+
+	ani := f.newSession("ani")
+	if err := begin(ani, grant, 1); err != nil { // by a grant, its sign-in
+		t.Fatal(err)
+	}
+	f.checkEnded(t, session.Replaced, f.clock(), budi.ID, grant, other)
+	want := audit.Event{
+		Seq: int64(n) + 1, At: f.clock(), Action: audit.SessionEnded, Subject: "budi", Session: grant.String(),
+		From: audit.From{Address: "192.0.2.7", Actor: "ani"}, Detail: map[string]string{"reason": session.Replaced},
+	}
+	if events := f.events(t); len(events) != n+2 || cmp.Diff(want, events[n]) != "" {
+		t.Errorf("events: %s", cmp.Diff(want, events[n]))
+	}
+	next := f.newSession("ani")
+	if err := begin(next, ani.ID, 1); err != nil {
+		t.Fatal(err)
+	}
+	f.checkEnded(t, session.Replaced, f.clock(), ani.ID) // not for too many
+	for _, nothing := range []session.ID{{}, session.NewID(), ani.ID} {
+		if err := begin(f.newSession("ani"), nothing, 0); err != nil {
+			t.Fatal(err)
+		}
+		f.checkEnded(t, "", f.clock())
 	}
 }
 

@@ -125,3 +125,13 @@ func (db *DB) HasRole(ctx context.Context, role string) (bool, error) {
 		JOIN users u ON u.subject = r.subject WHERE r.role = ? AND u.disabled = 0`, role)
 	return n > 0, db.dialect.fault("look for role", err)
 }
+
+// LoggedInFrom says whether a session that is kept, ended or not, was begun from
+// the place under the user's present password, or is the one that its change kept.
+func (db *DB) LoggedInFrom(ctx context.Context, subject, place string) (bool, error) {
+	var found bool
+	err := one(ctx, db.readers, []any{&found}, `SELECT EXISTS (SELECT 1 FROM sessions s
+		WHERE s.subject = ? AND s.network = ?
+			AND s.credential_version = (SELECT u.credential_version FROM users u WHERE u.subject = ?))`, subject, place, subject)
+	return found, db.dialect.fault("look for place", err)
+}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -153,6 +154,45 @@ func (f *fixture) checkEnded(tb testing.TB, reason string, at time.Time, ids ...
 	}
 }
 
+// TestLoggedInFrom: a place is known while a session from there is kept, ended
+// or not, that belongs to the present password.
+// secure-defaults 13
+func TestLoggedInFrom(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.addUser(t, "ani")
+	f.addUser(t, "budi")
+	from := func(address string) session.Session {
+		return f.begin(t, "ani", func(s *session.Session) { s.Address = address })
+	}
+	kept, gone := from("192.0.2.7"), from("2001:db8:0:1::5")
+	f.end(t, gone.ID, true)
+	check := func(subject, address string, want bool) {
+		t.Helper()
+		if got, err := f.LoggedInFrom(t.Context(), subject, account.Place(address)); err != nil || got != want {
+			t.Errorf("%s from %s: got %t, %v; want %t", subject, address, got, err, want)
+		}
+	}
+	check("ani", "192.0.2.7", true)
+	check("ani", "::ffff:192.0.2.7", true)
+	check("ani", "2001:db8:0:1:1234::", true)
+	check("ani", "2001:db8:0:2::5", false)
+	check("ani", "", false)
+	check("budi", "192.0.2.7", false)
+	check("dewi", "192.0.2.7", false)
+	f.changePassword(t, account.PasswordChange{Subject: "ani", ExpectVersion: 1, Hash: "x", Keep: kept.ID.String()})
+	check("ani", "192.0.2.7", true)
+	check("ani", "2001:db8:0:1::5", false)
+
+	var id, parent, unused int
+	var plan string
+	row := f.raw(t).QueryRowContext(t.Context(), `EXPLAIN QUERY PLAN SELECT 1 FROM sessions s
+		WHERE s.subject = 'ani' AND s.network = '' AND s.credential_version = 1`)
+	if err := row.Scan(&id, &parent, &unused, &plan); err != nil || !strings.Contains(plan, "COVERING INDEX sessions_place (subject=? AND network=? AND credential_version=?)") {
+		t.Errorf("got plan %q, %v; want one look into the index", plan, err)
+	}
+}
+
 func TestRehashPassword(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -197,7 +237,7 @@ func TestSetDisabled(t *testing.T) {
 	if got := len(f.events(t)); got != n || len(f.takeRevoked()) > 0 {
 		t.Error("disabling a disabled user left a trace")
 	}
-	_, err := f.BeginSession(t.Context(), f.newSession("ani"), 100, audit.Event{})
+	_, err := f.BeginSession(t.Context(), f.newSession("ani"), session.ID{}, 100, audit.Event{})
 	if !errors.Is(err, session.ErrUserGone) {
 		t.Errorf("login of a disabled user: got %v, want ErrUserGone", err)
 	}

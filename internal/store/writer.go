@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -164,11 +165,22 @@ func (w *writer) apply(c *change) ([]revocation.Entry, error) {
 		return nil, err
 	}
 	t := &tx{conn: w.conn, dialect: w.dialect, now: w.now().Truncate(time.Millisecond), revocable: w.revocable}
-	if c.err = c.do(t); c.err != nil {
+	if c.err = c.run(t); c.err != nil {
 		t.revoked = nil
 		if err := w.conn.run("ROLLBACK TO item"); err != nil {
 			return nil, errors.Join(c.err, err)
 		}
 	}
 	return t.revoked, w.conn.run("RELEASE item")
+}
+
+// run does the change. A panic in it is its own failure: the writer is everybody's.
+func (c *change) run(t *tx) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			// Not wrapped, whatever it is: a fault of ours is no answer to anybody.
+			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	return c.do(t)
 }

@@ -72,7 +72,7 @@ func (f *fixture) mint(t *testing.T, a token.Access) *jwt.Claims {
 	return c
 }
 
-// checklist 85, secure-defaults 5
+// checklist 85, secure-defaults 5b
 func TestClaims(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {

@@ -35,8 +35,8 @@ type failure struct {
 func (s *Web) WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	e := problem.From(err)
 	q := info(r.Context())
-	q.problem = e
-	s.Refused(e.Code)
+	q.refusal = e.Error()
+	s.metrics.refused.WithLabelValues(e.Code).Inc()
 	h := w.Header()
 	h.Add("Vary", "Accept-Language")
 	h.Set("Cache-Control", "no-store")

@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -63,14 +64,25 @@ func malformed(cause error) error {
 	return e
 }
 
-// checkNames walks the body once: one object, no name twice at its top, none that differs from a wanted one by
-// letter case alone (encoding/json would take it for the wanted one), depth bounded.
+// checkNames walks the body once: one object, no name twice in any object, none at its top that differs from a wanted one
+// by letter case alone (encoding/json would take it for the wanted one), depth bounded.
 func checkNames(body []byte, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(body))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
 		return malformed(errors.New("not a JSON object"))
 	}
-	wanted, seen := names(v), map[string]bool{}
+	if err := object(dec, names(v), 1); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return malformed(errors.New("data after the object"))
+	}
+	return nil
+}
+
+// object reads the members of an object behind its brace.
+func object(dec *json.Decoder, wanted []string, depth int) error {
+	seen := map[string]bool{}
 	for dec.More() {
 		t, err := dec.Token()
 		name, ok := t.(string)
@@ -81,44 +93,45 @@ func checkNames(body []byte, v any) error {
 			return problem.InvalidField(visible(name), "field_twice")
 		}
 		seen[name] = true
-		for _, w := range wanted {
-			if name != w && strings.EqualFold(name, w) {
-				return problem.InvalidField(visible(name), "field_case")
-			}
+		if slices.ContainsFunc(wanted, func(w string) bool { return name != w && strings.EqualFold(name, w) }) {
+			return problem.InvalidField(visible(name), "field_case")
 		}
-		if err := skip(dec); err != nil {
-			return malformed(err)
+		if err := value(dec, depth); err != nil {
+			return err
 		}
 	}
-	if _, err := dec.Token(); err != nil {
+	return end(dec)
+}
+
+// value reads one value of any kind.
+func value(dec *json.Decoder, depth int) error {
+	t, err := dec.Token()
+	if err != nil {
 		return malformed(err)
 	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return malformed(errors.New("data after the object"))
+	if depth++; depth > maxDepth {
+		return malformed(errors.New("nested too deeply"))
+	}
+	switch t {
+	case json.Delim('{'):
+		return object(dec, nil, depth)
+	case json.Delim('['):
+		for dec.More() {
+			if err := value(dec, depth); err != nil {
+				return err
+			}
+		}
+		return end(dec)
 	}
 	return nil
 }
 
-// skip passes over one value.
-func skip(dec *json.Decoder) error {
-	depth := 0
-	for {
-		t, err := dec.Token()
-		if err != nil {
-			return err
-		}
-		switch t {
-		case json.Delim('{'), json.Delim('['):
-			if depth++; depth > maxDepth {
-				return errors.New("nested too deeply")
-			}
-		case json.Delim('}'), json.Delim(']'):
-			depth--
-		}
-		if depth == 0 {
-			return nil
-		}
+// end reads the closing brace or bracket.
+func end(dec *json.Decoder) error {
+	if _, err := dec.Token(); err != nil {
+		return malformed(err)
 	}
+	return nil
 }
 
 // names are the JSON names of the struct that v points to.

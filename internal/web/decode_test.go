@@ -15,7 +15,7 @@ type credentials struct {
 	Count    int    `json:"count"`
 }
 
-// secure-defaults 14
+// secure-defaults 14a
 func TestDecode(t *testing.T) {
 	t.Parallel()
 	const ct = "application/json"
@@ -33,6 +33,7 @@ func TestDecode(t *testing.T) {
 		{"cut off", ct, `{"username":"a"`, problem.Invalid, "", "json_malformed"},
 		{"two objects", ct, `{}{}`, problem.Invalid, "", "json_malformed"},
 		{"name twice", ct, `{"username":"a","username":"b"}`, problem.Invalid, "username", "field_twice"},
+		{"nested name twice", ct, `{"x":[{"y":1,"y":2}]}`, problem.Invalid, "y", "field_twice"},
 		{"other capitals", ct, `{"USERNAME":"a"}`, problem.Invalid, "USERNAME", "field_case"},
 		{"wrong type", ct, `{"username":1}`, problem.Invalid, "username", "field_wrong_type"},
 		{"wrong type of number", ct, `{"count":"x"}`, problem.Invalid, "count", "field_wrong_type"},

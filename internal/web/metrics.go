@@ -51,6 +51,3 @@ func method(m string) string {
 	}
 	return "other"
 }
-
-// Refused counts a refusal that is answered by somebody else (the guard). reason is one of a fixed set.
-func (s *Web) Refused(reason string) { s.metrics.refused.WithLabelValues(reason).Inc() }

@@ -20,8 +20,8 @@ import (
 type request struct {
 	id      string
 	address netip.Addr
-	problem *problem.Error // what it was answered with, for the log line
-	subject string         // who called, once known
+	refusal string // why it was refused, for the log line
+	subject string // who called, once known
 }
 
 type requestKey struct{}
@@ -46,6 +46,17 @@ func Address(ctx context.Context) string {
 
 // SetSubject notes who calls, for the log line.
 func SetSubject(ctx context.Context, subject string) { info(ctx).subject = subject }
+
+// NoteGuard notes what a guard found, for the log line and the metrics: whose token it was, and why the request was
+// refused ("" when it was let in). reason is one of a fixed set.
+func (s *Web) NoteGuard(ctx context.Context, subject, reason string) {
+	q := info(ctx)
+	q.subject = subject
+	if reason != "" {
+		q.refusal = reason
+		s.metrics.refused.WithLabelValues(reason).Inc()
+	}
+}
 
 // UserAgent is the caller's User-Agent, at most 256 bytes and without control characters.
 func UserAgent(r *http.Request) string {
@@ -106,8 +117,8 @@ func (s *Web) finish(w *recorder, r *http.Request, q *request, start time.Time) 
 		attrs = append(attrs, slog.String("subject", q.subject))
 	}
 	level := slog.LevelInfo
-	if q.problem != nil {
-		attrs = append(attrs, slog.String("error", q.problem.Error()))
+	if q.refusal != "" {
+		attrs = append(attrs, slog.String("error", q.refusal))
 	}
 	switch {
 	case w.status == http.StatusTooManyRequests, w.status == http.StatusServiceUnavailable:

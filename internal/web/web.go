@@ -21,7 +21,7 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	// Hosts are the host names this server answers for, without ports; empty answers for any.
 	Hosts []string
-	// Origins are the exact origins that CORS lets read answers and that may log in with cookies.
+	// Origins are the exact origins whose pages CORS lets read answers.
 	Origins []string
 	// NoCORS are the paths that no other origin may ever read (sign-in, bootstrap).
 	NoCORS []string

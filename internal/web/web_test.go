@@ -120,7 +120,7 @@ func TestFallback(t *testing.T) {
 	}
 }
 
-// secure-defaults 10; ASVS 3.4.1, 3.4.3, 3.4.4, 3.4.5, 3.4.6, 4.1.1
+// secure-defaults 10a, 10b, 10c, 10d, 10f, 10g; ASVS 3.4.1, 3.4.3, 3.4.4, 3.4.5, 3.4.6, 4.1.1
 func TestSecurityHeaders(t *testing.T) {
 	t.Parallel()
 	res, _ := serve(t, web.Config{HSTS: true}, handle(nil), httptest.NewRequest("GET", "/nothing", nil))
@@ -140,7 +140,7 @@ func TestSecurityHeaders(t *testing.T) {
 	}
 }
 
-// secure-defaults 11; ASVS 3.4.2
+// secure-defaults 11a, 11b; ASVS 3.4.2
 func TestCORS(t *testing.T) {
 	t.Parallel()
 	c := web.Config{Origins: []string{"https://app.example"}, NoCORS: []string{"/login"}}
@@ -176,7 +176,7 @@ func TestCORS(t *testing.T) {
 	}
 }
 
-// secure-defaults 24; ASVS 4.1.3
+// secure-defaults 24a; ASVS 4.1.3
 func TestClientAddress(t *testing.T) {
 	t.Parallel()
 	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
@@ -208,7 +208,7 @@ func TestClientAddress(t *testing.T) {
 	}
 }
 
-// secure-defaults 24
+// secure-defaults 24b
 func TestHost(t *testing.T) {
 	t.Parallel()
 	for host, want := range map[string]int{"127.0.0.1:5000": 200, "LOCALHOST": 200, "[::1]:5000": 200, "evil.example": 421, "": 421} {
@@ -222,7 +222,7 @@ func TestHost(t *testing.T) {
 	}
 }
 
-// secure-defaults 16
+// secure-defaults 16b, 16c
 func TestOneLogLineWithoutTheQuery(t *testing.T) {
 	t.Parallel()
 	r := httptest.NewRequest("POST", "/x?access_token=s3cret", nil)
