@@ -163,7 +163,7 @@ func TestNew(t *testing.T) {
 	}
 }
 
-// checklist 81, 82, 83, 84, 89: each fault of a token has its status, its
+// secure-defaults 23a, checklist 81, 82, 83, 84, 89: each fault of a token has its status, its
 // stable reason and its challenge.
 func TestRefusedTokens(t *testing.T) {
 	t.Parallel()
@@ -284,7 +284,7 @@ func TestKinds(t *testing.T) {
 }
 
 // Without keys to verify with, or when the request has ended, nothing is known of
-// the token.
+// the token. secure-defaults 23a
 func TestCannotVerify(t *testing.T) {
 	t.Parallel()
 	s := newSigner(t)

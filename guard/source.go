@@ -131,7 +131,10 @@ func (c *credential) readHeader(values []string) *Error {
 	if i := strings.IndexFunc(scheme, notLetter); i >= 0 {
 		scheme, rest = scheme[:i], scheme[i:]
 	}
-	if !strings.EqualFold(scheme, "Bearer") { // RFC 9110 section 11.1
+	if strings.EqualFold(scheme, "DPoP") { // an explicit credential, which no cookie rescues
+		return refuse(TokenInvalid, errBound)
+	}
+	if !strings.EqualFold(scheme, "Bearer") { // RFC 9110 section 11.1; a proxy's Basic is none of ours
 		return nil
 	}
 	token := strings.Trim(rest, " ")

@@ -9,7 +9,7 @@ import (
 
 // TestScan says what is an object and what is not. Where encoding/json takes more, want says why it
 // is refused here.
-// checklist 114, 116, 123
+// secure-defaults 14d, checklist 114, 116, 123
 func TestScan(t *testing.T) {
 	t.Parallel()
 	nested := func(n int) string { return `{"a":` + strings.Repeat("[", n-1) + strings.Repeat("]", n-1) + `}` }

@@ -39,7 +39,7 @@ type liar struct {
 
 func (l liar) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { return l.sig, nil }
 
-// ASVS 9.1.2, 11.2.3, 11.6.1, secure-defaults 2a, 2b, checklist 121
+// ASVS 9.1.2, 11.2.3, 11.6.1, secure-defaults 2a, 2b, 3d, checklist 121
 func TestNewKeyRefuses(t *testing.T) {
 	t.Parallel()
 	rsaKey := rsaKey(t)
@@ -213,7 +213,7 @@ func TestKeyIsACopy(t *testing.T) {
 }
 
 // TestSigner signs through crypto.Signer alone.
-// ASVS 13.3.3, secure-defaults 18d
+// secure-defaults 18d
 func TestSigner(t *testing.T) {
 	t.Parallel()
 	rsaKey := rsaKey(t)

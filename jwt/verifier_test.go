@@ -40,7 +40,7 @@ func TestRoundTrip(t *testing.T) {
 }
 
 // TestVerifyClaims checks each rule on its own, by hand-made tokens.
-// ASVS 9.2.1, 9.2.2, 9.2.3, checklist 89, 116, 119, 120, 124
+// ASVS 9.2.1, 9.2.2, 9.2.3, secure-defaults 4b, checklist 89, 116, 119, 120, 124
 func TestVerifyClaims(t *testing.T) {
 	t.Parallel()
 	at := func(d time.Duration) string {
@@ -160,7 +160,7 @@ func leeway(d time.Duration) func(*jwt.Config) {
 }
 
 // TestVerifyForm hands over what is no token at all.
-// checklist 113, 123
+// secure-defaults 4b, 14c, checklist 113, 123
 func TestVerifyForm(t *testing.T) {
 	t.Parallel()
 	good := forge(goodHeader, claimsWith())

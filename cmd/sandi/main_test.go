@@ -29,6 +29,7 @@ var update = flag.Bool("update", false, "rewrite docs/cli.md")
 
 // TestBinary builds the command and runs it as people do. It is built without
 // the race detector, which looks at the tests of run.
+// secure-defaults 2e, 2g, 2h: testdata/script/config.txtar.
 func TestBinary(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -75,7 +75,7 @@ func TestServe(t *testing.T) {
 		t.Errorf("the first start prints %q, want how to make an administrator", s.banner)
 	}
 	get(t, s.url+"/healthz")
-	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 { // secure-defaults 1
+	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 { // secure-defaults 1d
 		t.Errorf("data folder: %v, %v, want mode 0700", info.Mode(), err)
 	}
 	code, stderr := s.stop()
@@ -123,6 +123,7 @@ func TestDemoLeavesNothing(t *testing.T) {
 }
 
 // What an operator can mend is one line and a hint: exit 2 for the command line, 1 for the machine.
+// secure-defaults 2f
 func TestStartIsRefused(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")

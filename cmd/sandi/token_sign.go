@@ -107,8 +107,9 @@ func (f *signFlags) life() (time.Duration, error) {
 	return d, nil
 }
 
-// signByData signs with the active key of a server. The audit log has the token
-// before anybody does.
+// signByData signs with the active key of a server. The store knows how long the
+// token lives before there is one, so that it keeps a revocation of its subject
+// for as long, and the audit log has it before anybody does.
 func (a *app) signByData(ctx context.Context, d *data, f *signFlags, claims claimSet, life time.Duration) error {
 	ring, err := a.ring(ctx, d, keptKeys{d.db})
 	if err != nil {
@@ -131,6 +132,9 @@ func (a *app) signByData(ctx context.Context, d *data, f *signFlags, claims clai
 	}
 	subject, err := claims.text("sub")
 	if err != nil {
+		return err
+	}
+	if err := d.db.RememberLifetime(ctx, max(0, life)); err != nil {
 		return err
 	}
 	s, err := a.sign(f, ring.Signer(), claims, life)

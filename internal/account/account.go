@@ -64,8 +64,8 @@ type Store interface {
 	// HasRole says whether any enabled user holds the role.
 	HasRole(ctx context.Context, role string) (bool, error)
 
-	// LoggedInFrom says whether, among the sessions kept, ended ones too, there is one of the user's from the place
-	// (Place of its address) that began, or was kept, under the present password. For an unknown user it answers no at the same cost.
+	// LoggedInFrom says whether the user has begun a session from the place (Place of its address) within 90 days
+	// under the present password, or changed it there. For an unknown user it answers no at the same cost.
 	LoggedInFrom(ctx context.Context, subject, place string) (bool, error)
 
 	// PutBootstrap keeps the hash of the single bootstrap secret, replacing an older one.

@@ -10,7 +10,7 @@ import (
 	"github.com/sandi-auth/sandi/internal/account"
 )
 
-// secure-defaults 1, ASVS 6.3.2: there is no default account; the first administrator comes from a secret of one hour.
+// secure-defaults 1b, 1c, ASVS 6.3.2: there is no default account; the first administrator comes from a secret of one hour.
 func TestBootstrap(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -60,7 +60,7 @@ func TestBootstrap(t *testing.T) {
 	}
 }
 
-// secure-defaults 13
+// secure-defaults 13c
 func TestBootstrapIsThrottled(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -80,5 +80,21 @@ func TestBootstrapIsThrottled(t *testing.T) {
 	}
 	if _, err := b.RedeemBootstrap(t.Context(), secret, "admin", good, at("192.0.2.2")); err != nil {
 		t.Errorf("from another address: %v", err)
+	}
+}
+
+// Logins without a name, or with an impossible one, do not count against the secret.
+func TestBootstrapIsThrottledByItself(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	secret, _, err := b.NewBootstrap(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 6 {
+		b.login(t.Context(), "no name", "wrong", "192.0.2.1")
+	}
+	if _, err := b.RedeemBootstrap(t.Context(), secret, "admin", good, at("192.0.2.1")); err != nil {
+		t.Errorf("after logins without a name: %v", err)
 	}
 }

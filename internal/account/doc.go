@@ -18,11 +18,15 @@
 // An address from which the user has logged in before is subject to the first
 // one alone. So strangers can slow each other down, and slow down the user's
 // first login from a new address, but never keep the user out of a place where he
-// has been: what this process does not remember is looked up among the sessions
-// that the store keeps, those of an earlier password left out. No counter locks for good. A try is counted before the password is
+// has been: what this process does not remember is looked up among the places
+// that the store keeps, eight for each user and for 90 days, those of an earlier
+// password left out. No counter locks for good. A try is counted before the password is
 // looked at, so that a thousand at once are no way around.
 //
 // An unknown user, a disabled user and a wrong password get the same answer
-// after the same work: one hash. Hashes run on a bounded number of cores with a
+// after the same work: one hash at the configured cost. A hash stored at a lower
+// one is topped up to it; one stored at a higher cost, or with other lanes, takes its own
+// time until its user logs in, or the cost is raised again. Hashes run on a bounded number of cores with a
 // bounded queue; beyond it logins are answered 503 rather than left to pile up.
+// New passwords are judged behind a gate of their own, after their owner is known.
 package account

@@ -1,8 +1,12 @@
 package account
 
 // HoldHashing takes every slot and every place in the queue of s, until release is called.
-func HoldHashing(s *Service) (release func()) {
-	g := s.hasher.gate
+func HoldHashing(s *Service) (release func()) { return s.hasher.gate.hold() }
+
+// HoldJudging is HoldHashing for the judge of new passwords.
+func HoldJudging(s *Service) (release func()) { return s.judging.hold() }
+
+func (g *gate) hold() (release func()) {
 	for range cap(g.slots) {
 		g.slots <- struct{}{}
 	}
@@ -14,3 +18,6 @@ func HoldHashing(s *Service) (release func()) {
 		}
 	}
 }
+
+// HashWork is the work of all hashes begun, memory in KiB times passes.
+func HashWork(s *Service) uint64 { return s.hasher.work.Load() }

@@ -29,7 +29,7 @@ func TestFamiliar(t *testing.T) {
 	}
 }
 
-// secure-defaults 13: many logins of one user push out nobody else, and memory is bounded.
+// Many logins of one user push out nobody else, and memory is bounded.
 func TestFamiliarIsBounded(t *testing.T) {
 	t.Parallel()
 	f := newFamiliar()

@@ -9,7 +9,7 @@ import (
 	"github.com/sandi-auth/sandi/internal/problem"
 )
 
-// secure-defaults 12
+// secure-defaults 12b
 func TestGate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -56,6 +56,12 @@ type phc struct {
 // work is memory times passes, in KiB.
 func (p Params) work() int { return p.MemoryKiB * p.Iterations }
 
+// less is a cost whose work is that of p without that of q.
+func (p Params) less(q Params) Params {
+	p.MemoryKiB = (p.work() - q.work()) / p.Iterations
+	return p
+}
+
 func (p Params) within(b bounds) bool {
 	return p.MemoryKiB <= b.MemoryKiB && p.Iterations <= b.Iterations && p.Parallelism <= b.Parallelism &&
 		p.work() <= b.work && p.MemoryKiB >= 8*p.Parallelism
@@ -108,6 +114,7 @@ type hasher struct {
 	gate   *gate
 	dummy  phc
 	count  atomic.Uint64
+	work   atomic.Uint64 // of all of them, memory in KiB times passes
 }
 
 func newHasher(p Params, concurrency, queue int) *hasher {
@@ -119,27 +126,29 @@ func newHasher(p Params, concurrency, queue int) *hasher {
 	return h
 }
 
-// compute is the one place that runs argon2id.
-func (h *hasher) compute(ctx context.Context, password string, p Params, salt []byte, size int) ([]byte, error) {
-	if err := h.gate.enter(ctx); err != nil {
-		return nil, err
-	}
-	defer h.gate.leave()
+// compute is the one place that runs argon2id. The caller is inside the gate.
+func (h *hasher) compute(password string, p Params, salt []byte, size int) []byte {
 	h.count.Add(1)
-	return argon2.IDKey([]byte(password), salt, uint32(p.Iterations), uint32(p.MemoryKiB), uint8(p.Parallelism), uint32(size)), nil
+	h.work.Add(uint64(p.work()))
+	return argon2.IDKey([]byte(password), salt, uint32(p.Iterations), uint32(p.MemoryKiB), uint8(p.Parallelism), uint32(size))
 }
 
 // hash makes the PHC string of a password.
 func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 	out := phc{Params: h.params, salt: make([]byte, saltSize)}
 	rand.Read(out.salt)
-	var err error
-	out.hash, err = h.compute(ctx, password, out.Params, out.salt, hashSize)
-	return out.String(), err
+	if err := h.gate.enter(ctx); err != nil {
+		return "", err
+	}
+	defer h.gate.leave()
+	out.hash = h.compute(password, out.Params, out.salt, hashSize)
+	return out.String(), nil
 }
 
 // verify compares a password with a stored hash, or with none at the same cost
-// where stored is empty. weak says that the hash costs less than is now configured.
+// where stored is empty. weak says that the hash costs less than is now configured;
+// the difference is then spent too, before the gate is left, so that the user of
+// an old hash is not told from nobody.
 func (h *hasher) verify(ctx context.Context, stored, password string) (ok, weak bool, err error) {
 	want := h.dummy
 	if stored != "" {
@@ -147,9 +156,13 @@ func (h *hasher) verify(ctx context.Context, stored, password string) (ok, weak 
 			return false, false, err
 		}
 	}
-	got, err := h.compute(ctx, password, want.Params, want.salt, len(want.hash))
-	if err != nil {
+	if err := h.gate.enter(ctx); err != nil {
 		return false, false, err
+	}
+	defer h.gate.leave()
+	got := h.compute(password, want.Params, want.salt, len(want.hash))
+	if rest := h.params.less(want.Params); rest.MemoryKiB >= 8*rest.Parallelism {
+		h.compute(password, rest, h.dummy.salt, hashSize)
 	}
 	weak = want.MemoryKiB < h.params.MemoryKiB || want.work() < h.params.work() || len(want.salt) < saltSize || len(want.hash) < hashSize
 	return subtle.ConstantTimeCompare(got, want.hash) == 1, weak, nil

@@ -7,7 +7,7 @@ import (
 
 const goodPHC = "$argon2id$v=19$m=19456,t=2,p=1$AAECAwQFBgcICQoLDA0ODw$AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 
-// ASVS 11.4.2, secure-defaults 12
+// What a stored hash may look like and cost.
 func TestParsePHC(t *testing.T) {
 	t.Parallel()
 	with := func(old, new string) string { return strings.Replace(goodPHC, old, new, 1) }

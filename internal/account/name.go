@@ -3,9 +3,11 @@ package account
 import (
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/secure/precis"
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/sandi-auth/sandi/internal/problem"
 )
@@ -15,6 +17,9 @@ const maxNameLength = 64 // characters, of the subject
 // reserved names would be taken for something else: "sandi" is the client id of
 // first-party tokens, "cli" the actor of the command line in the audit log.
 var reserved = []string{"sandi", "cli", "none"}
+
+// official names are given by an administrator alone.
+var official = []string{"admin", "administrator", "root", "system", "support"}
 
 // reservedPrefixes are those of Sandi's own identifiers and secrets. Every
 // client id but "sandi" begins with sdc_, or is a URL and has a colon, so that no
@@ -49,6 +54,37 @@ func (s *Service) Normalise(username string) (string, error) {
 		return "", badName("username_reserved")
 	}
 	return subject, nil
+}
+
+// mixed says whether a name has letters of more than one of the scripts whose letters look alike.
+func mixed(subject string) bool {
+	scripts := 0
+	for _, script := range []*unicode.RangeTable{unicode.Latin, unicode.Cyrillic, unicode.Greek} {
+		if strings.ContainsFunc(subject, func(r rune) bool { return unicode.Is(script, r) }) {
+			scripts++
+		}
+	}
+	return scripts > 1
+}
+
+// latin are the Latin letters that others are taken for.
+var latin = strings.NewReplacer(
+	"\u0131", "i", "\u0269", "i", "\u0251", "a", "\u0261", "g",
+	"\u0430", "a", "\u0501", "d", "\u0435", "e", "\u0456", "i", "\u04cf", "l", "\u043c", "m", "\u043f", "n", "\u043e", "o", // Cyrillic
+	"\u0440", "p", "\u0433", "r", "\u0455", "s", "\u0442", "t", "\u0443", "y", "\u0441", "c", "\u0445", "x", "\u0446", "u",
+	"\u03b1", "a", "\u03b5", "e", "\u03b9", "i", "\u03bc", "m", "\u03b7", "n", "\u03bf", "o", "\u03c1", "p", "\u03c4", "t", "\u03c5", "u", // Greek
+)
+
+// posesAs says whether a name is, or looks like, one that only Sandi or an administrator may give.
+func posesAs(subject string) bool {
+	seen := strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Mn, r) {
+			return -1
+		}
+		return r
+	}, norm.NFKD.String(subject))
+	seen = latin.Replace(seen)
+	return slices.Contains(official, seen) || slices.Contains(reserved, seen)
 }
 
 func badName(sentence string) error {

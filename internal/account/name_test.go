@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/sandi-auth/sandi/internal/account"
 	"github.com/sandi-auth/sandi/internal/problem"
 )
 
@@ -49,6 +50,40 @@ func TestNormalise(t *testing.T) {
 		}
 		if e, ok := errors.AsType[*problem.Error](err); ok && (e.Field != "username" || e.Kind != problem.Invalid) {
 			t.Errorf("%s: %+v does not name the field", tt.name, e)
+		}
+	}
+}
+
+// Nobody passes for an administrator who registered by himself.
+func TestNamesThatLookAlike(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	const characters, reserved = "invalid_request username_characters", "invalid_request username_reserved"
+	tests := []struct{ name, username, open, added string }{
+		{"administrator's", "admin", reserved, ""},
+		{"in capitals", "ROOT", reserved, ""},
+		{"full width", "\uff53upport", reserved, ""},
+		{"dotless i", "adm\u0131n", reserved, ""},
+		{"accents", "\u00e1dmi\u0144", reserved, ""},
+		{"Cyrillic throughout", "\u0430\u0501\u043c\u0456\u043f", reserved, ""},
+		{"product, dressed up", "sand\u0131", reserved, ""},
+		{"Cyrillic a", "\u0430dmin", reserved, characters},
+		{"Greek o", "r\u03bfot2", characters, characters},
+		{"longer", "admin2", "", ""},
+		{"accent of a name", "ren\u00e9", "", ""},
+		{"Cyrillic name", "\u0438\u0432\u0430\u043d99", "", ""},
+		{"Chinese and Latin", "\u738b\u5c0f\u660ewang", "", ""},
+	}
+	for _, tt := range tests {
+		_, err := b.Register(t.Context(), tt.username, good, nil, at(""))
+		if code(err) != tt.open {
+			t.Errorf("%s: open registration %q, want %q", tt.name, code(err), tt.open)
+		}
+		if err == nil {
+			continue
+		}
+		if _, err := b.Add(t.Context(), account.NewUser{Username: tt.username, Password: good}, at("")); code(err) != tt.added {
+			t.Errorf("%s: by the administrator %q, want %q", tt.name, code(err), tt.added)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package account_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/sandi-auth/sandi/internal/account"
 	"github.com/sandi-auth/sandi/internal/problem"
@@ -43,7 +44,55 @@ func TestChangePassword(t *testing.T) {
 	}
 }
 
-// secure-defaults 13: a stolen token does not let its holder guess the password.
+// secure-defaults 13a, ASVS 6.3.1: the new password is judged for its owner alone, and not in a loop.
+func TestChangePasswordIsLimited(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.register(t, "budi")
+	change := func(current string) string {
+		return code(b.ChangePassword(t.Context(), "budi", current, "password2", "", at("192.0.2.1")))
+	}
+	if got := change("wrong"); got != "invalid_credentials current_password_wrong" {
+		t.Errorf("a weak password from who does not know the current one: %q", got)
+	}
+	for i := range 4 {
+		if got := change(good); got != "weak_password password_guessable" {
+			t.Errorf("try %d: %q", i, got)
+		}
+	}
+	before := b.Hashes()
+	if got := change(good); got != "too_many_attempts" || b.Hashes() != before {
+		t.Errorf("the sixth in a row: %q with %d hashes", got, b.Hashes()-before)
+	}
+	if got := b.login(t.Context(), "budi", good, "192.0.2.1"); got != "" {
+		t.Errorf("a login meanwhile: %q", got)
+	}
+	b.clock.advance(time.Minute)
+	if got := change(good); got != "weak_password password_guessable" {
+		t.Errorf("a minute later: %q", got)
+	}
+}
+
+// secure-defaults 12b: judging passwords takes no place from hashing them, nor the other way round.
+func TestJudgingHasItsOwnGate(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.register(t, "budi")
+	release := account.HoldHashing(b.Service)
+	if err := b.SetPassword(t.Context(), "budi", "password1", at("")); code(err) != "weak_password password_guessable" {
+		t.Errorf("with all hashing taken: %v", err)
+	}
+	release()
+	defer account.HoldJudging(b.Service)()
+	if err := b.SetPassword(t.Context(), "budi", better, at("")); code(err) != "hashing_busy" {
+		t.Errorf("with all judging taken: %v", err)
+	}
+	if got := b.login(t.Context(), "budi", good, ""); got != "" {
+		t.Errorf("a login with all judging taken: %q", got)
+	}
+}
+
+// secure-defaults 13a: a stolen token does not let its holder guess the password.
 func TestChangePasswordIsThrottled(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -16,7 +16,7 @@ import (
 	"github.com/sandi-auth/sandi/internal/session"
 )
 
-// secure-defaults 13: nor does a restart make the user a stranger where he has been.
+// secure-defaults 13e: nor does a restart make the user a stranger where he has been.
 func TestPlacesOutliveARestart(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -28,6 +28,10 @@ func TestPlacesOutliveARestart(t *testing.T) {
 	}
 	if _, err := b.db.BeginSession(t.Context(), s, session.ID{}, 0, audit.Event{}); err != nil {
 		t.Fatal(err)
+	}
+	b.clock.advance(3 * time.Hour)
+	if n, err := b.db.PurgeSessions(t.Context(), b.clock.now(), 10); n != 1 || err != nil { // budi has been away for long
+		t.Fatalf("purged %d, %v", n, err)
 	}
 	var log bytes.Buffer
 	broken := &brokenPlaces{Store: b.db}

@@ -57,12 +57,13 @@ func newPolicy(min, max int, configured []string) *policy {
 
 // judge refuses a password for the user of the given names; field is the one of
 // the request that holds it. The error is a *problem.Error, weak_password or,
-// since judging costs about as much as a hash, hashing_busy.
+// since judging costs about as much as a hash, hashing_busy. It has a gate of its
+// own: however many new passwords are sent, logins are hashed.
 func (s *Service) judge(ctx context.Context, field, password string, names ...string) error {
-	if err := s.hasher.gate.enter(ctx); err != nil {
+	if err := s.judging.enter(ctx); err != nil {
 		return err
 	}
-	defer s.hasher.gate.leave()
+	defer s.judging.leave()
 	return s.policy.check(field, password, names...)
 }
 
@@ -86,21 +87,31 @@ func weak(field, sentence string, length int) error {
 }
 
 // guessable asks zxcvbn about every spelling under which a guesser would find
-// the password; the weakest counts.
+// the password, what it repeats, and its words written together; the weakest counts.
 func (p *policy) guessable(password string, names []string) bool {
 	var known []string
 	for _, name := range names {
 		known = append(known, pieces(name)...)
 	}
 	known = append(known, p.words...)
-	for _, s := range spellings(plain(password)) {
+	score := func(s string) int {
 		// Without zxcvbn's own l33t matcher: it tries every combination of
 		// substitutions, 2^n of them for n different signs.
-		if zxcvbn.PasswordStrength(s, known, matching.FilterL33tMatcher).Score < leastScore {
-			return true
+		return zxcvbn.PasswordStrength(s, known, matching.FilterL33tMatcher).Score
+	}
+	written := plain(password)
+	together := separators.Replace(written)
+	asked := spellings(written)
+	for _, s := range []string{written, together} {
+		if repeated := period(s); repeated != s {
+			asked = append(asked, repeated)
 		}
 	}
-	return false
+	if slices.ContainsFunc(asked, func(s string) bool { return score(s) < leastScore }) {
+		return true
+	}
+	// Where the words end is worth something, so that one step less is asked of them without.
+	return together != written && slices.ContainsFunc(spellings(together), func(s string) bool { return score(s) < leastScore-1 })
 }
 
 // pieces are a name and its parts, as far as they are long enough to tell anything.
@@ -126,6 +137,20 @@ func plain(s string) string {
 		}
 	}
 	return string(out)
+}
+
+// separators are what words are written apart with.
+var separators = strings.NewReplacer(" ", "", "-", "", "_", "", ".", "")
+
+// period is the shortest beginning of s of which s is two or more repetitions,
+// the last of which may be cut off; s itself when there is none.
+func period(s string) string {
+	for n := 1; n <= len(s)/2; n++ {
+		if s[n:] == s[:len(s)-n] {
+			return s[:n]
+		}
+	}
+	return s
 }
 
 // spellings are s, s backwards, and s with the usual signs read as letters.

@@ -11,7 +11,7 @@ import (
 	"github.com/sandi-auth/sandi/internal/problem"
 )
 
-// ASVS 6.2.1, 6.2.5, 6.2.8, 6.2.9, 6.2.11
+// ASVS 6.2.1, 6.2.5, 6.2.8, 6.2.9, 6.2.11, secure-defaults 12c
 func TestPolicy(t *testing.T) {
 	t.Parallel()
 	p := newPolicy(8, 1024, []string{"Kopi Nusantara", "PT Angin"})
@@ -26,6 +26,10 @@ func TestPolicy(t *testing.T) {
 		{"1024 bytes", strings.Repeat("x7Qp!m2K", 128), "budi", ""},
 		{"Chinese", "我愛喝珍珠奶茶加椰果", "budi", ""},
 		{"blanks at the ends", "  hj7 kxq wz  ", "budi", ""},
+		{"passphrases of short words", "teh poci sore hari", "budi", ""},
+		{"cold", "gula jawa cair", "budi", ""},
+		{"sour", "jeruk nipis manis", "budi", ""},
+		{"hot", "kopi tubruk pagi hari", "budi", ""},
 		{"seven characters", "x7Qp!m2", "budi", "password_too_short"},
 		{"seven characters of three bytes", "珍珠奶茶加椰果", "budi", "password_too_short"},
 		{"1025 bytes", strings.Repeat("x7Qp!m2K", 128) + "x", "budi", "password_too_long"},
@@ -57,7 +61,7 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
-// secure-defaults 2, ASVS 6.2.4
+// secure-defaults 12c, ASVS 6.2.4
 func TestPolicyRefusesKnown(t *testing.T) {
 	t.Parallel()
 	p := newPolicy(8, 1024, nil)
@@ -68,6 +72,9 @@ func TestPolicyRefusesKnown(t *testing.T) {
 		// Indonesian, and as people dress it up
 		"rahasia123", "R4h4s14!", "r4hasia2024", "rahasiaku", "bismillah", "Bismillah99", "b15m1llah!", "sayangku", "s4y4ngku!!", "sayangkamu123",
 		"indonesia45", "1nd0n3s1a", "anjing123", "kucing12", "kucingkucing", "persib1933", "jakarta2024", "katasandi1", "akucintakamu", "alhamdulillah1",
+		// repeated, spaced out and well known
+		"abababababab", "abcabcabcabca", "20192019201920192019", "p p p p p p p p p p", "Summer2024!Summer2024!", "rahasia rahasia rahasia",
+		"aku cinta kamu", "k u c i n g 1 2", "i love you so much", "correct horse battery staple", "CorrectHorseBatteryStaple1", "correct-horse-battery-staple",
 		"haisahar", "gantisandi", "budi1990", "indomie_goreng",
 	} {
 		if p.check("password", password, "agnes") == nil {
@@ -76,7 +83,7 @@ func TestPolicyRefusesKnown(t *testing.T) {
 	}
 }
 
-// ASVS 6.2.4: the common passwords that are long enough, and besides them every single word and name.
+// secure-defaults 12c, ASVS 6.2.4: the common passwords that are long enough, and besides them every single word and name.
 func TestPolicyRefusesCommon(t *testing.T) {
 	t.Parallel()
 	p := newPolicy(8, 1024, nil)

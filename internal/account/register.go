@@ -20,13 +20,21 @@ type NewUser struct {
 	InsecureSkipPolicy bool
 }
 
-// Register makes a user. Besides the store's failures the error is a
+// Register makes a user at his own wish, under a name that does not look like an
+// administrator's or Sandi's own (username_reserved). Besides the store's failures the error is a
 // *problem.Error: an invalid username or role, weak_password, username_taken or hashing_busy.
 func (s *Service) Register(ctx context.Context, username, password string, roles []string, from audit.From) (User, error) {
+	subject, err := s.Normalise(username)
+	if err != nil {
+		return User{}, err
+	}
+	if posesAs(subject) {
+		return User{}, badName("username_reserved")
+	}
 	return s.Add(ctx, NewUser{Username: username, Password: password, Roles: roles}, from)
 }
 
-// Add is Register for the command line and the demo.
+// Add is Register for the command line and the demo, with any name.
 func (s *Service) Add(ctx context.Context, n NewUser, from audit.From) (User, error) {
 	u, err := s.build(ctx, n)
 	if err != nil {
@@ -40,6 +48,9 @@ func (s *Service) build(ctx context.Context, n NewUser) (User, error) {
 	subject, err := s.Normalise(n.Username)
 	if err != nil {
 		return User{}, err
+	}
+	if mixed(subject) {
+		return User{}, badName("username_characters")
 	}
 	roles, err := checkRoles(n.Roles)
 	if err != nil {
@@ -65,6 +76,8 @@ const (
 	bootstrapPrefix = "sdb_"
 	bootstrapSize   = 20 // bytes: 160 bits
 	bootstrapLife   = time.Hour
+	// bootstrapSubject is what tries of the secret are counted for. No user's name has a space.
+	bootstrapSubject = "bootstrap secret"
 )
 
 // HasAdmin says whether an enabled user holds AdminRole.
@@ -85,10 +98,11 @@ func (s *Service) NewBootstrap(ctx context.Context) (secret string, expires time
 // invalid_credentials for a secret that is unknown, spent or expired, tries of
 // which are throttled by address.
 func (s *Service) RedeemBootstrap(ctx context.Context, secret, username, password string, from audit.From) (User, error) {
-	a, err := s.throttle.begin(ctx, "", from.Address)
+	a, err := s.throttle.begin(ctx, bootstrapSubject, from.Address)
 	if err != nil {
 		return User{}, err
 	}
+	defer a.end()
 	if len(secret) != len(bootstrapPrefix)+base64.RawURLEncoding.EncodedLen(bootstrapSize) || !strings.HasPrefix(secret, bootstrapPrefix) {
 		return User{}, known(ErrBootstrap)
 	}

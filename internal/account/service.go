@@ -42,6 +42,7 @@ type Service struct {
 	log      *slog.Logger
 	limits   *cluster.Memory
 	hasher   *hasher
+	judging  *gate
 	policy   *policy
 	throttle *throttle
 	refused  chan audit.Event
@@ -65,6 +66,7 @@ func New(c Config) (*Service, error) {
 	return &Service{
 		store: c.Store, now: c.Now, log: c.Logger, limits: c.Limits,
 		hasher:   newHasher(c.Hash, c.Concurrency, c.Queue),
+		judging:  newGate(max(1, c.Concurrency/2), c.Queue),
 		policy:   newPolicy(c.MinLength, c.MaxLength, c.Words),
 		throttle: newThrottle(c),
 		refused:  make(chan audit.Event, 256),
@@ -110,7 +112,9 @@ func (s *Service) List(ctx context.Context, after string, limit int) ([]User, er
 }
 
 // Rename changes how the username of subject is spelt. The new spelling must
-// normalise to the same subject: a name is never another's, not even later.
+// normalise to the same subject: a name is never another's, not even later. What
+// is spelt so already is left as it is; five changes may follow each other, then
+// one a minute (too_many_attempts).
 func (s *Service) Rename(ctx context.Context, subject, username string, from audit.From) (User, error) {
 	same, err := s.Normalise(username)
 	if err != nil {
@@ -119,10 +123,18 @@ func (s *Service) Rename(ctx context.Context, subject, username string, from aud
 	if same != subject {
 		return User{}, problem.InvalidField("username", "username_other")
 	}
+	u, err := s.User(ctx, subject)
+	if err != nil || u.Username == username {
+		return u, err
+	}
+	if wait := s.limits.Take(ctx, "rename "+subject, ownChanges); wait > 0 {
+		return User{}, tooMany(wait)
+	}
 	if err := s.store.RenameUser(ctx, subject, username, s.event(audit.UserRenamed, subject, from)); err != nil {
 		return User{}, known(err)
 	}
-	return s.User(ctx, subject)
+	u.Username = username
+	return u, nil
 }
 
 // SetDisabled disables a user, which ends every session and stops the live

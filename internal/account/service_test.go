@@ -96,6 +96,7 @@ func code(err error) string {
 	return err.Error()
 }
 
+// secure-defaults 12a: what is stored is argon2id.
 func TestRegister(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -194,7 +195,31 @@ func TestRenameAndDisable(t *testing.T) {
 	}
 }
 
-// secure-defaults 12: the cost is not lowered by mistake.
+// The audit log does not grow by changes that change nothing, nor without bound by others.
+func TestRenameIsLimited(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.register(t, "agentx")
+	for range 20 {
+		if u, err := b.Rename(t.Context(), "agentx", "agentx", at("")); err != nil || u.Username != "agentx" {
+			t.Fatalf("Rename = %+v, %v", u, err)
+		}
+	}
+	for i, username := range []string{"AgentX", "agentx", "AgentX", "agentx", "AgentX"} {
+		if _, err := b.Rename(t.Context(), "agentx", username, at("")); err != nil {
+			t.Fatalf("rename %d: %v", i, err)
+		}
+	}
+	if _, err := b.Rename(t.Context(), "agentx", "agentx", at("")); code(err) != "too_many_attempts" {
+		t.Errorf("the sixth in a row: %v", err)
+	}
+	events, err := b.db.Events(t.Context(), 0, 100)
+	if err != nil || len(events) != 6 { // the registration and five changes
+		t.Errorf("%d events, %v; want 6", len(events), err)
+	}
+}
+
+// ASVS 11.4.2, secure-defaults 12a, 12c: the cost is not lowered by mistake.
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -18,11 +18,15 @@ const (
 // strangers bounds the tries of one user's password from all unfamiliar addresses together.
 var strangers = cluster.Rate{Burst: 100, Every: time.Minute}
 
+// ownChanges bounds what a logged-in user may do to his own account, of each kind.
+var ownChanges = cluster.Rate{Burst: 5, Every: time.Minute}
+
 // throttle slows guessing down, as the package comment tells.
 type throttle struct {
 	limits        *cluster.Memory
 	pair, address cluster.Backoff
 	familiar      *familiar
+	flights       *flights // by pairKey
 	store         Store
 	log           *slog.Logger
 }
@@ -32,12 +36,13 @@ func newThrottle(c Config) *throttle {
 		return cluster.Backoff{Free: free, Base: firstWait, Max: c.MaxDelay, Forget: max(forgetAfter, 2*c.MaxDelay)}
 	}
 	return &throttle{
-		limits: c.Limits, familiar: newFamiliar(), store: c.Store, log: c.Logger,
+		limits: c.Limits, familiar: newFamiliar(), flights: newFlights(), store: c.Store, log: c.Logger,
 		pair: backoff(c.AccountFailures), address: backoff(c.AddressFailures),
 	}
 }
 
-// attempt is one try that was let through. It counts as failed unless it is ended otherwise.
+// attempt is one try that was let through. It counts as failed unless it is
+// said otherwise, and is to be ended in any case.
 type attempt struct {
 	t                *throttle
 	subject, network string
@@ -48,33 +53,41 @@ func (a attempt) pairKey() string    { return "login " + a.subject + " " + a.net
 func (a attempt) addressKey() string { return "login from " + a.network }
 func (a attempt) userKey() string    { return "login of " + a.subject }
 
-// begin lets a try through or answers too_many_attempts.
+// begin lets a try through or answers too_many_attempts. At a familiar place it
+// first waits for the tries under way there, for they may be right: a user's
+// programs log in all at once. Wrong ones gain nothing by that.
 func (t *throttle) begin(ctx context.Context, subject, address string) (attempt, error) {
 	a := attempt{t: t, subject: subject, network: Place(address)}
 	a.known = t.familiar.knows(subject, a.network)
-	if wait := t.limits.Try(ctx, a.pairKey(), t.pair); wait > 0 {
+	wait := t.flights.admit(ctx, a.pairKey(), a.known, func() time.Duration {
+		return t.limits.Try(ctx, a.pairKey(), t.pair)
+	})
+	if wait > 0 {
 		return a, tooMany(wait)
 	}
 	if a.known {
 		return a, nil
 	}
-	wait := t.tryStranger(ctx, a)
-	if wait == 0 {
+	if wait = t.tryStranger(ctx, a); wait == 0 {
 		return a, nil
 	}
 	if a.known = t.returns(ctx, a); a.known {
 		return a, nil
 	}
 	t.limits.Undo(ctx, a.pairKey())
+	a.end()
 	return a, tooMany(wait)
 }
+
+// end lets those go on that wait for this try.
+func (a attempt) end() { a.t.flights.end(a.pairKey()) }
 
 // tryStranger counts a try from an unfamiliar address, or returns how long it has to wait, and counts nothing.
 func (t *throttle) tryStranger(ctx context.Context, a attempt) time.Duration {
 	if wait := t.limits.Try(ctx, a.addressKey(), t.address); wait > 0 {
 		return wait
 	}
-	if a.subject == "" { // no name at all: one bound for everybody would lock all out
+	if a.subject == "" || a.subject == bootstrapSubject { // nobody's: one bound for everybody would lock all out
 		return 0
 	}
 	wait := t.limits.Take(ctx, a.userKey(), strangers)
@@ -99,14 +112,14 @@ func (t *throttle) returns(ctx context.Context, a attempt) bool {
 	return true
 }
 
-// succeed ends an attempt with the right password.
+// succeed is said of an attempt with the right password.
 func (a attempt) succeed(ctx context.Context) {
 	a.abandon(ctx)
 	a.t.limits.Forget(ctx, a.pairKey())
 	a.t.familiar.add(a.subject, a.network)
 }
 
-// abandon ends an attempt in which the password was not looked at.
+// abandon is said of an attempt in which the password was not looked at.
 func (a attempt) abandon(ctx context.Context) {
 	a.t.limits.Undo(ctx, a.pairKey())
 	if !a.known {

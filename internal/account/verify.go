@@ -28,6 +28,7 @@ func (s *Service) authenticate(ctx context.Context, subject, password string, fr
 	if err != nil {
 		return User{}, err
 	}
+	defer a.end()
 	u, err := s.store.User(ctx, subject)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		a.abandon(ctx)
@@ -112,16 +113,21 @@ func (s *Service) write(ctx context.Context, e audit.Event) {
 
 // ChangePassword replaces a password, given the current one, and ends every
 // session of the user but keep (its text form; empty ends all). The errors are
-// Verify's with the field current_password, and weak_password with the field new_password.
+// Verify's with the field current_password, and weak_password with the field
+// new_password, which only who knows the current one is told. Five tries may
+// follow each other, right or wrong, then one a minute (too_many_attempts).
 func (s *Service) ChangePassword(ctx context.Context, subject, current, next, keep string, from audit.From) error {
-	if err := s.judge(ctx, "new_password", next, subject); err != nil {
-		return err
+	if wait := s.limits.Take(ctx, "change password of "+subject, ownChanges); wait > 0 {
+		return tooMany(wait)
 	}
 	u, err := s.authenticate(ctx, subject, current, from)
 	if e, ok := errors.AsType[*problem.Error](err); ok && errors.Is(err, ErrCredentials) {
 		e.Sentence, e.Field = "current_password_wrong", "current_password"
 	}
 	if err != nil {
+		return err
+	}
+	if err := s.judge(ctx, "new_password", next, subject); err != nil {
 		return err
 	}
 	return s.setPassword(ctx, PasswordChange{Subject: subject, ExpectVersion: u.CredentialVersion, Keep: keep}, next, from)

@@ -14,6 +14,7 @@ import (
 // presented is a token as it came with a request.
 type presented struct {
 	token  string
+	body   bool // it stood in the body, as refresh_token
 	cookie bool // ambient: the browser sent it, perhaps for somebody else's page
 }
 
@@ -38,7 +39,7 @@ func (a *API) refreshToken(w http.ResponseWriter, r *http.Request) (presented, e
 	case header != "":
 		return presented{token: header}, nil
 	case body.RefreshToken != "":
-		return presented{token: body.RefreshToken}, nil
+		return presented{token: body.RefreshToken, body: true}, nil
 	}
 	switch c := r.CookiesNamed(a.Cookies.Refresh); len(c) {
 	case 0:
@@ -83,8 +84,8 @@ func (a *API) checkAmbient(r *http.Request, p presented) error {
 	if err != nil {
 		return err
 	}
-	got, want := r.Header.Get("X-CSRF-TOKEN"), a.Sessions.CSRF(opened.ID)
-	if subtle.ConstantTimeCompare([]byte(got), []byte(want)) != 1 {
+	got, want := r.Header.Values("X-CSRF-TOKEN"), a.Sessions.CSRF(opened.ID)
+	if len(got) != 1 || subtle.ConstantTimeCompare([]byte(got[0]), []byte(want)) != 1 {
 		return problem.New(problem.Forbidden, "csrf_failed")
 	}
 	return nil
@@ -102,9 +103,7 @@ func (a *API) refresh(w http.ResponseWriter, r *http.Request) error {
 		return e
 	}
 	if !session.IsRefresh(p.token) { // an access token here is a common slip, and worth its own answer
-		e := problem.New(problem.Unauthenticated, "token_wrong_type")
-		e.Sentence = "refresh_wanted"
-		return e
+		return wrongType()
 	}
 	if err := a.checkAmbient(r, p); err != nil { // 3
 		return err
@@ -117,11 +116,20 @@ func (a *API) refresh(w http.ResponseWriter, r *http.Request) error {
 	return a.answer(w, r, res.Session, res.User, res.Refresh, res.At, false) // 7
 }
 
+func wrongType() error {
+	e := problem.New(problem.Unauthenticated, "token_wrong_type")
+	e.Sentence = "refresh_wanted"
+	return e
+}
+
 // logout ends the sign-in that the token, access or refresh, belongs to, with all its grants.
 func (a *API) logout(w http.ResponseWriter, r *http.Request) error {
 	p, err := a.refreshToken(w, r) // 4
 	if err != nil {
 		return err
+	}
+	if p.body && !session.IsRefresh(p.token) { // explicit, and not what it says: no cookie rescues it
+		return wrongType()
 	}
 	if !session.IsRefresh(p.token) {
 		a.Guard.Require()(a.Web.Handle(a.logoutByAccess)).ServeHTTP(w, r) // 3

@@ -24,7 +24,7 @@ var update = flag.Bool("update", false, "write docs/security/checklist.md anew")
 // lists are what the comments of tests cite, as they are headed in the document.
 var lists = []struct{ cited, heading, about string }{
 	{"secure-defaults", "Secure defaults", `The project's own list of defaults, all of it: what is safe without being asked for, and what refuses to start. "Not yet" is a line that
-no test names; "(part)" are tests that name a line of several without saying which, and count for none of them.`},
+no test names; where several tests stand, they may prove it together.`},
 	{"ASVS", "OWASP ASVS 5.0", "Requirements of the OWASP Application Security Verification Standard 5.0.0 that tests name, by their ids, in our words."},
 	{"checklist", "OAuth and JOSE", "Lines of the project's normative checklist for token servers that tests name: RFC 6749, 6750, 7009, 7515 to 7519, 8725, 9068, 9449, 9700."},
 }
@@ -84,12 +84,8 @@ func checklist(t *testing.T) []byte {
 		fmt.Fprintf(&out, "\n## %s\n\n%s\n\n| line | what it says | tests |\n|---|---|---|\n", l.heading, l.about)
 		for _, id := range slices.Compact(ids) {
 			text, by := texts[id], slices.Compact(slices.Sorted(slices.Values(tests[id])))
-			if text == "" && texts[id+"a"] != "" {
-				requireLetter(t, l.cited, id, by)
-				id, text = id+" (part)", "some of the lines below"
-			}
 			if text == "" {
-				t.Errorf("%s %s has no text in lines.tsv; cited by %s", l.cited, id, by)
+				t.Errorf("%s %s has no text in lines.tsv, or several lines that are told apart by a letter; cited by %s", l.cited, id, by)
 			}
 			fmt.Fprintf(&out, "| %s | %s | %s |\n", id, text, cmp.Or(strings.Join(by, ", "), "not yet"))
 		}
@@ -116,20 +112,6 @@ func lineTexts(t *testing.T) map[string]map[string]string {
 		out[f[0]][f[1]] = f[2]
 	}
 	return out
-}
-
-// lax are the folders whose tests may still cite a line of several without a letter.
-var lax = []string{"cmd/sandi", "internal/account", "internal/config", "internal/key", "internal/session", "internal/store"}
-
-// requireLetter reports tests that cite a line of several without saying which.
-func requireLetter(t *testing.T, list, id string, tests []string) {
-	t.Helper()
-	for _, test := range tests {
-		folder, _, _ := strings.Cut(strings.Trim(test, "`"), ".")
-		if !slices.Contains(lax, folder) {
-			t.Errorf("%s cites %s %s, which has several lines: name its letter", test, list, id)
-		}
-	}
 }
 
 const lineID = `\d+(?:\.\d+)*[a-z]?\b(?:-\d+)?`

@@ -6,7 +6,7 @@ import "time"
 // zero value whose field has an unset tag is filled in by Resolved.
 type Config struct {
 	Issuer     string     `yaml:"issuer" unset:"http:// and listen.addr, where that is on loopback" doc:"The URL under which clients reach this server: the iss of every token. It is https, except on loopback, and has no path, query or fragment: a path is not possible, give it a host of its own. Set it for every real use, once: changing it later refuses all tokens in the field."`
-	Data       string     `yaml:"data" doc:"The folder of the database, the keys and the bootstrap secret. It is made with mode 0700. Change it to keep them on another disk."`
+	Data       string     `yaml:"data" doc:"The folder of the database and the keys. It is made with mode 0700. Change it to keep them on another disk."`
 	Listen     Listen     `yaml:"listen" doc:"The public listener."`
 	Admin      Admin      `yaml:"admin" doc:"The operators' listener: metrics."`
 	Store      Store      `yaml:"store" doc:"Where users, sessions and keys are kept."`

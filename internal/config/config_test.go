@@ -88,7 +88,7 @@ func TestLoadOrder(t *testing.T) {
 	}
 }
 
-// secure-defaults 2: an unknown configuration key is refused; checklist: all faults at once, each with its place.
+// secure-defaults 2g, 2h: an unknown configuration key is refused; checklist: all faults at once, each with its place.
 func TestFaultsGolden(t *testing.T) {
 	t.Parallel()
 	environ := []string{"SANDI_TOKEN_ACESS=5m", "SANDI_LOG_FORMAT=xml", "SANDI_MASTER=x", "SANDI_LISTEN_INSECURE_PLAIN=yes"}
@@ -186,7 +186,7 @@ func TestPrintedFileCanBeChanged(t *testing.T) {
 	}
 }
 
-// secure-defaults 16: nothing prints a secret.
+// Nothing prints the password of a store.
 func TestPasswordsAreRedacted(t *testing.T) {
 	t.Parallel()
 	c := config.Default()

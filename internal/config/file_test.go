@@ -175,3 +175,20 @@ func FuzzFile(f *testing.F) {
 		}
 	})
 }
+
+// TestKubernetesVariables: what Kubernetes tells of a Service called sandi is no setting, and no fault.
+func TestKubernetesVariables(t *testing.T) {
+	t.Parallel()
+	given := []string{
+		"SANDI_SERVICE_HOST=10.0.0.7", "SANDI_SERVICE_PORT=8080", "SANDI_SERVICE_PORT_HTTP=8080", "SANDI_PORT=tcp://10.0.0.7:8080",
+		"SANDI_PORT_8080_TCP=tcp://10.0.0.7:8080", "SANDI_PORT_8080_TCP_PROTO=tcp", "SANDI_PORT_8080_TCP_PORT=8080", "SANDI_PORT_8080_TCP_ADDR=10.0.0.7",
+	}
+	if _, err := config.Load("", given, nil); err != nil {
+		t.Errorf("got %v", err)
+	}
+	for _, name := range []string{"SANDI_PORT=8080", "SANDI_PORT_HTTP=8080", "SANDI_SERVICE=x", "SANDI_SERVICE_HOSTS=x", "SANDI_PORT_8080_TCP_X=x"} {
+		if _, err := config.Load("", []string{name}, nil); err == nil {
+			t.Errorf("%s: got no fault", name)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,8 +66,21 @@ func (l *loader) environ(c *Config, environ []string) {
 			l.text(f, name, text)
 			continue
 		}
+		if fromKubernetes(name, text) {
+			continue
+		}
 		l.add(Fault{Source: printable(name), Message: "unknown environment variable", Hint: suggestEnv(name, known)})
 	}
+}
+
+// fromKubernetes says that a variable is one of those that Kubernetes gives to every container beside a Service
+// called sandi: SANDI_SERVICE_HOST, SANDI_SERVICE_PORT, one more of that for each named port, and SANDI_PORT with
+// a SANDI_PORT_8080_TCP family for each port. A SANDI_PORT that is only a number is somebody's mistake.
+func fromKubernetes(name, value string) bool {
+	if name == "SANDI_PORT" {
+		return strings.Contains(value, "://")
+	}
+	return regexp.MustCompile(`^SANDI_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$`).MatchString(name)
 }
 
 // suggestEnv is the hint for an unknown variable. The prefix that all share

@@ -13,7 +13,7 @@ import (
 
 const public = "issuer: https://id.example.com\n"
 
-// secure-defaults 2, 3, 5, 6, 9, 11, 12, 23, 24
+// secure-defaults 2e, 2f, 3c, 3d, 5a, 9a, 11a, 12a, 12c; checklist 90
 func TestValidate(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -149,6 +149,7 @@ func TestValidateByItself(t *testing.T) {
 }
 
 // DESIGN.md, Configuration: access / idle / absolute of each profile.
+// secure-defaults 5a, 6a, 6e: the first line is the default.
 func TestLifetimes(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour
@@ -171,6 +172,7 @@ func TestLifetimes(t *testing.T) {
 	}
 }
 
+// secure-defaults 9a: the names of cookies under https.
 func TestResolved(t *testing.T) {
 	t.Parallel()
 	c := config.Default()

@@ -13,7 +13,7 @@ import (
 	"github.com/sandi-auth/sandi/jwt"
 )
 
-// secure-defaults 3
+// secure-defaults 3b
 func TestAlgorithms(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -37,7 +37,7 @@ func TestAlgorithms(t *testing.T) {
 	}
 }
 
-// secure-defaults 2, 3
+// secure-defaults 2a, 2c, 2d, 2h, 3c
 func TestSharedSecret(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -31,6 +31,6 @@ type Store interface {
 	AddKey(ctx context.Context, r Record, newest string, e audit.Event) (bool, error)
 	// RemoveKey deletes a key and says so in the audit log (audit.KeyRemoved); one that is not there is no fault.
 	RemoveKey(ctx context.Context, kid string) error
-	// MasterFingerprint returns the store's, setting it to fp when there is none yet.
+	// MasterFingerprint returns the store's, setting it to fp when there is none yet; with an empty fp it returns "" then.
 	MasterFingerprint(ctx context.Context, fp string) (string, error)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -17,9 +18,10 @@ import (
 
 func masterFile(t *testing.T) string { t.Helper(); return filepath.Join(t.TempDir(), "master.key") }
 
-// secure-defaults 1
-func TestLoadOrCreateMaster(t *testing.T) {
+// secure-defaults 1a, 1d
+func TestOpenMaster(t *testing.T) {
 	t.Parallel()
+	b := newBench(t)
 	path := masterFile(t)
 	if _, err := key.LoadMaster(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatalf("LoadMaster of no file: %v, want fs.ErrNotExist", err)
@@ -28,7 +30,7 @@ func TestLoadOrCreateMaster(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range fingerprints {
 		wg.Go(func() {
-			m, err := key.LoadOrCreateMaster(path)
+			m, err := key.OpenMaster(t.Context(), path, b.db)
 			if err != nil {
 				t.Error(err)
 				return
@@ -55,6 +57,37 @@ func TestLoadOrCreateMaster(t *testing.T) {
 	}
 }
 
+// TestOpenMasterLost: a key that is lost is not replaced, because the store would open under no other.
+// secure-defaults 1a, 2h
+func TestOpenMasterLost(t *testing.T) {
+	t.Parallel()
+	b, path := newBench(t), masterFile(t)
+	m, err := key.OpenMaster(t.Context(), path, b.db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.db.MasterFingerprint(t.Context(), m.Fingerprint()); err != nil {
+		t.Fatal(err)
+	}
+	kept := path + ".away"
+	if err := os.Rename(path, kept); err != nil {
+		t.Fatal(err)
+	}
+	_, err = key.OpenMaster(t.Context(), path, b.db)
+	if r, ok := errors.AsType[*key.Refusal](err); !ok || !strings.Contains(err.Error(), "missing at "+path) || r.Hint() == "" {
+		t.Errorf("got %v, want a refusal with a hint", err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("another key was made: %v", err)
+	}
+	if err := os.Rename(kept, path); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := key.OpenMaster(t.Context(), path, b.db); err != nil || again.Fingerprint() != m.Fingerprint() {
+		t.Errorf("put back: got %v", err)
+	}
+}
+
 func encoded(b ...byte) string {
 	full := make([]byte, 32)
 	for i := range full {
@@ -63,7 +96,7 @@ func encoded(b ...byte) string {
 	return base64.RawURLEncoding.EncodeToString(full)
 }
 
-// secure-defaults 2
+// secure-defaults 2c, 2d, 2h
 func TestLoadMasterRefuses(t *testing.T) {
 	t.Parallel()
 	good := "mYf3vQ0kq1X5t8Zb2cR7uEwJpLsNaHdGxT4iOV6nB9k"
@@ -99,7 +132,7 @@ func TestLoadMasterRefuses(t *testing.T) {
 			if err := os.WriteFile(path, []byte(tt.content), tt.mode); err != nil {
 				t.Fatal(err)
 			}
-			_, err := key.LoadOrCreateMaster(path)
+			_, err := key.LoadMaster(path)
 			if tt.want == "" {
 				if err != nil {
 					t.Errorf("got %v, want no error", err)
@@ -117,14 +150,21 @@ func TestLoadMasterRefuses(t *testing.T) {
 	}
 }
 
-func TestLoadMasterRefusesFolder(t *testing.T) {
+// A pipe is refused at once, not when somebody writes to it.
+func TestLoadMasterRefusesWhatIsNoFile(t *testing.T) {
 	t.Parallel()
-	if _, err := key.LoadMaster(t.TempDir()); err == nil || !strings.Contains(err.Error(), "not a regular file") {
-		t.Errorf("got %v, want a refusal", err)
+	pipe := masterFile(t)
+	if err := exec.Command("mkfifo", "-m", "600", pipe).Run(); err != nil {
+		t.Skip(err)
+	}
+	for _, path := range []string{t.TempDir(), pipe, os.DevNull} {
+		if _, err := key.LoadMaster(path); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+			t.Errorf("%s: got %v, want a refusal", path, err)
+		}
 	}
 }
 
-// ASVS 11.2.3
+// A key for each purpose and each master, the same every time.
 func TestDerive(t *testing.T) {
 	t.Parallel()
 	a, b := key.GenerateMaster(), key.GenerateMaster()
@@ -146,7 +186,7 @@ func TestDerive(t *testing.T) {
 	}
 }
 
-// secure-defaults 18, ASVS 11.3.3
+// secure-defaults 18a, ASVS 11.3.3
 func TestSeal(t *testing.T) {
 	t.Parallel()
 	m, other := key.GenerateMaster(), key.GenerateMaster()
@@ -176,7 +216,7 @@ func TestSeal(t *testing.T) {
 	}
 }
 
-// secure-defaults 16
+// secure-defaults 16a
 func TestMasterIsRedacted(t *testing.T) {
 	t.Parallel()
 	m := key.GenerateMaster()

@@ -1,6 +1,7 @@
 package key
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 )
 
 // LoadMaster reads the master key from a file that only its owner can read.
@@ -24,14 +26,33 @@ func LoadMaster(path string) (*Master, error) {
 	return m, nil
 }
 
-// LoadOrCreateMaster is LoadMaster, except that a missing file is made, with
-// mode 0600. Two processes that start at once end up with the same key.
-func LoadOrCreateMaster(path string) (*Master, error) {
+// OpenMaster is LoadMaster, except that for a store which knows no master key
+// yet a missing file is made, with mode 0600. Two processes that start at once
+// end up with the same key. A file that is missing beside a store that knows its
+// key is a *Refusal: another key would open nothing of what the store holds.
+func OpenMaster(ctx context.Context, path string, s Store) (*Master, error) {
 	m, err := LoadMaster(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return m, err
 	}
-	m = GenerateMaster()
+	known, err := s.MasterFingerprint(ctx, "")
+	if err != nil {
+		return nil, fmt.Errorf("open master key: %w", err)
+	}
+	if known == "" {
+		return createMaster(path)
+	}
+	m, err = LoadMaster(path) // another process may have made both since
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, refuse("the master key of this store is missing at "+path,
+			"restore it from the backup, or name where it is by key.master_file; without it, start with an empty data folder")
+	}
+	return m, err
+}
+
+// createMaster makes the file, or reads the one of whoever was faster.
+func createMaster(path string) (*Master, error) {
+	m := GenerateMaster()
 	switch err := createSecretFile(path, m.text()); {
 	case errors.Is(err, fs.ErrExist):
 		return LoadMaster(path)
@@ -75,7 +96,12 @@ func syncDir(dir string) error {
 
 // readSecretFile reads a small file and refuses one that others can read.
 func readSecretFile(path, what string) (_ []byte, err error) {
-	f, err := os.Open(path)
+	notRegular := refuse(path+": "+what+" is not a regular file", "name a file that holds the "+what)
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, notRegular // opening a device may do something
+	}
+	// Opening a pipe that came there since would wait for whoever writes to it.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", what, err)
 	}
@@ -85,7 +111,7 @@ func readSecretFile(path, what string) (_ []byte, err error) {
 		return nil, fmt.Errorf("read %s: %w", what, err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, refuse(path+": "+what+" is not a regular file", "name a file that holds the "+what)
+		return nil, notRegular
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
 		return nil, refuse(fmt.Sprintf("%s: %s can be read by others (mode %04o)", path, what, mode), "chmod 600 "+path)

@@ -90,7 +90,7 @@ func phases(r *key.Ring) (out []key.Phase) {
 	return out
 }
 
-// secure-defaults 1, 3
+// secure-defaults 1a, 3a
 func TestFirstKey(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -119,7 +119,7 @@ func TestFirstKey(t *testing.T) {
 		t.Fatal("no private member to look for")
 	}
 	if strings.Contains(string(records[0].Sealed), jwk.D) {
-		t.Error("the private key is stored in the clear") // secure-defaults 18
+		t.Error("the private key is stored in the clear") // secure-defaults 18a
 	}
 }
 
@@ -140,7 +140,7 @@ func TestFirstKeyRace(t *testing.T) {
 	}
 }
 
-// secure-defaults 18
+// secure-defaults 2h
 func TestOtherMaster(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -156,6 +156,7 @@ func TestOtherMaster(t *testing.T) {
 }
 
 // A record that was moved to another name, or swapped for another key, is not used.
+// secure-defaults 18a
 func TestSwappedRecord(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

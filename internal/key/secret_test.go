@@ -15,7 +15,7 @@ import (
 // long repeats s until it is long enough for every algorithm.
 func long(s string) string { return strings.Repeat(s, 64/len(s)+1) }
 
-// secure-defaults 2
+// secure-defaults 2c
 func TestCheckSecretRefuses(t *testing.T) {
 	t.Parallel()
 	secrets := []string{
@@ -48,7 +48,7 @@ func TestCheckSecretRefuses(t *testing.T) {
 	}
 }
 
-// secure-defaults 2
+// secure-defaults 2a
 func TestCheckSecretLength(t *testing.T) {
 	t.Parallel()
 	random := make([]byte, 64)

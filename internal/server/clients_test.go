@@ -3,6 +3,8 @@ package server_test
 import (
 	"bytes"
 	"context"
+	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +18,7 @@ import (
 	"github.com/sandi-auth/sandi/internal/cluster"
 	"github.com/sandi-auth/sandi/internal/config"
 	"github.com/sandi-auth/sandi/internal/key"
+	"github.com/sandi-auth/sandi/internal/server"
 	"github.com/sandi-auth/sandi/internal/store"
 	"github.com/sandi-auth/sandi/internal/token"
 	"github.com/sandi-auth/sandi/jwt"
@@ -182,6 +185,26 @@ func printedScript(stdout string) string {
 		}
 	}
 	return strings.Join(lines, "")
+}
+
+// The demo's accounts have public passwords, so its folder and one of real use are never taken for each other.
+func TestDemoKeepsToItself(t *testing.T) {
+	t.Parallel()
+	real := startIn(t, t.TempDir(), nil, func(c *config.Config) { c.API.Registration = "open" })
+	real.want(real.call(plain(t), "POST", "/register", "", credentials("siti", "kopi tubruk pagi hari")), 201, "")
+	played := start(t, nil)
+	for name, tt := range map[string]struct {
+		dir  string
+		demo *server.Demo
+	}{"demo on a folder of real use": {real.dir, &server.Demo{}}, "serve on the demo's": {played.dir, nil}} {
+		c := testConfig(tt.dir)
+		_, err := server.New(t.Context(), server.Options{
+			Config: c, Stdout: io.Discard, Demo: tt.demo, InsecureWeakHash: true, Logger: slog.New(slog.DiscardHandler),
+		})
+		if err == nil || !strings.Contains(err.Error(), "public passwords") {
+			t.Errorf("%s: got %v, want a refusal", name, err)
+		}
+	}
 }
 
 // Faults at the start are one clear line each, and leave nothing open.

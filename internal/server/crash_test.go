@@ -222,3 +222,34 @@ func TestConcurrentRefresh(t *testing.T) {
 	r.want(r.call(c, "POST", "/refresh", got[0].str("refresh_token"), ""), 401, "invalid_grant") // the session has ended
 	r.want(r.call(c, "GET", "/protected", got[0].str("access_token"), ""), 401, "token_revoked")
 }
+
+// A client that begins a body and never ends it does not hold up a stop for longer than its time, nor make it a failure.
+func TestStopCutsOff(t *testing.T) {
+	t.Parallel()
+	r := start(t, func(c *config.Config) { c.Listen.ShutdownTimeout = 100 * time.Millisecond })
+	conn, err := net.Dial("tcp", strings.TrimPrefix(r.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n")
+	if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.Contains(line, "100") {
+		t.Fatalf("got %q, %v: want 100 Continue", line, err)
+	}
+	if err := r.stop(); err != nil {
+		t.Errorf("stop: %v", err)
+	}
+	if !strings.Contains(r.log.String(), "cut off") {
+		t.Error("the log does not tell of it")
+	}
+}
+
+// The text log shows control characters instead of obeying or hiding them. secure-defaults 16c
+func TestTextLogEscapes(t *testing.T) {
+	t.Parallel()
+	var out lockedBuffer
+	server.NewLogger(&out, config.Log{Level: "info", Format: "text"}, true).Info("request", "path", "/plain\x1b[2J\r\nforged")
+	if got := out.String(); strings.Contains(got, "\x1b[2J") || !strings.Contains(got, "␛[2J␍␊forged") || strings.Count(got, "\n") != 1 {
+		t.Errorf("got %q", got)
+	}
+}

@@ -29,7 +29,7 @@ func claims(t *testing.T, token string) map[string]any {
 }
 
 // Seed 000's requests, as printed: login, protected, refresh, logout, and the token refused from then on.
-// ASVS 7.4.1, 9.2.1; checklist 82, 95
+// ASVS 7.4.1; checklist 82, 95
 func TestSeed000(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil)
@@ -67,6 +67,7 @@ func TestSeed000InIndonesian(t *testing.T) {
 }
 
 // Seed 003: register, login, account, products; products fail without a token; tokens of one hour by profile.
+// ASVS 9.2.1
 func TestSeed003(t *testing.T) {
 	t.Parallel()
 	r := start(t, func(c *config.Config) { c.Token.Profile = "hourly" })
@@ -151,6 +152,8 @@ func TestCookies(t *testing.T) {
 	r.want(gone, 401, "token_revoked") // ASVS 7.2.4
 	csrf = cookie(c, r.url, "sandi_csrf")
 	r.want(r.call(c, "POST", "/api/auth/logout", "", ""), 403, "csrf_failed")
+	r.want(r.call(c, "POST", "/api/auth/logout", "", `{"refresh_token":"bad.token"}`, "X-CSRF-TOKEN", csrf), 401, "token_wrong_type")
+	r.want(r.call(c, "GET", "/protected", "", "", "Authorization", "DPoP x"), 401, "token_invalid")
 	r.want(r.call(c, "POST", "/api/auth/logout", "", "", "X-CSRF-TOKEN", csrf), 200, "")
 	r.want(r.call(c, "GET", "/protected", "", ""), 401, "token_missing")
 }
@@ -247,7 +250,7 @@ func TestProductsByRole(t *testing.T) {
 	r.want(r.call(c, "DELETE", "/products/x", admin, ""), 404, "not_found")
 }
 
-// Fresh is for minutes, and a refresh does not give it. checklist 90
+// Fresh is for minutes, and a refresh does not give it.
 func TestFreshOrders(t *testing.T) {
 	t.Parallel()
 	r := start(t, func(c *config.Config) { c.Token.Access = 30 * time.Minute })
@@ -266,7 +269,7 @@ func TestFreshOrders(t *testing.T) {
 	r.want(r.call(c, "POST", "/orders", access, order), 401, "token_not_fresh")
 }
 
-// Every kind of unusable token has its own stable reason.
+// Every kind of unusable token has its own stable reason. ASVS 9.2.1
 func TestReasons(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil)
@@ -388,7 +391,7 @@ func TestSessionLimits(t *testing.T) {
 	r.want(r.call(c, "POST", "/refresh", refresh, ""), 401, "invalid_grant")
 }
 
-// A retry near the end of the window is answered like any other. checklist 67
+// A retry near the end of the window is answered like any other. secure-defaults 6c; checklist 67
 func TestRetryLateInTheWindow(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil)

@@ -13,7 +13,7 @@ import (
 )
 
 // Behind a proxy that ends TLS: cookies with their prefixes, HSTS, no other Host; and the operators' listener by its own address.
-// secure-defaults 9a, 22a, 24b; ASVS 3.3.1, 3.3.3, 3.4.1
+// secure-defaults 9a, 10c, 22a, 24b; ASVS 3.3.1, 3.3.3, 3.4.1
 func TestHTTPSIssuer(t *testing.T) {
 	t.Parallel()
 	r := startIn(t, t.TempDir(), nil, func(c *config.Config) {

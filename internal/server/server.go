@@ -119,11 +119,17 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 		URL: s.cfg.Store.URL, Now: s.now, Logger: s.log, AccessLifetime: s.cfg.Lifetimes().Access,
 		Revoked: func(entries []revocation.Entry) { revocation.Apply(s.revocations, entries) },
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	if s.demo != nil {
+		return s.db.ClaimDemo(ctx)
+	}
+	return s.db.RefuseDemo(ctx)
 }
 
 func (s *Server) openKeys(ctx context.Context) error {
-	master, err := key.LoadOrCreateMaster(s.cfg.Key.MasterFile)
+	master, err := key.OpenMaster(ctx, s.cfg.Key.MasterFile, s.db)
 	if err != nil {
 		return err
 	}
@@ -283,8 +289,11 @@ func (s *Server) drain(servers map[*http.Server]net.Listener) error {
 	defer cancel()
 	var errs []error
 	for srv := range servers {
-		if err := srv.Shutdown(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("stop: requests still ran after %s: %w", s.cfg.Listen.ShutdownTimeout, err), srv.Close())
+		if err := srv.Shutdown(ctx); errors.Is(err, context.DeadlineExceeded) {
+			s.log.Warn("requests still ran at the end of listen.shutdown_timeout, and were cut off")
+			errs = append(errs, srv.Close())
+		} else if err != nil {
+			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
@@ -298,9 +307,10 @@ func ended(err error) error {
 	return err
 }
 
+// httpServer bounds what a client can hold on to: a connection that neither sends nor reads ends by itself.
 func (s *Server) httpServer(h http.Handler) *http.Server {
 	return &http.Server{
-		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: time.Minute,
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute,
 		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 }

@@ -24,6 +24,7 @@ var (
 // change under version 1.
 const sampleToken = "sdr_AQEBAQEAAQIDBAUGBwgJCgsMDQ4PAQIDBP_-AwQFBgcICQoLDA0ODxCb4qwe2G6qxKYLGczLE-xy2FlFcu"
 
+// secure-defaults 5c
 func TestRefreshFormat(t *testing.T) {
 	t.Parallel()
 	got := codec{oldKey}.encode(sample)
@@ -60,6 +61,7 @@ func resum(s string) string {
 	return s + checksum(s)
 }
 
+// secure-defaults 5c
 func TestRefreshRefused(t *testing.T) {
 	t.Parallel()
 	good := sampleToken
@@ -119,7 +121,7 @@ func TestRefreshRefused(t *testing.T) {
 }
 
 // TestRefreshIsNeverPrinted: no way of formatting shows a token or a key.
-// secure-defaults 16
+// secure-defaults 16a
 func TestRefreshIsNeverPrinted(t *testing.T) {
 	t.Parallel()
 	type answer struct {

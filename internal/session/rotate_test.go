@@ -12,7 +12,7 @@ import (
 )
 
 // TestRotateChain: each refresh hands out the next generation, and the row stays one.
-// checklist 62
+// secure-defaults 6a
 func TestRotateChain(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
@@ -42,7 +42,7 @@ func TestRotateChain(t *testing.T) {
 
 // TestConcurrentRotate: a hundred callers with one token inside the window get one
 // new generation, and all the same successor.
-// secure-defaults 6; checklist 67
+// secure-defaults 6c; checklist 67
 func TestConcurrentRotate(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
@@ -77,9 +77,36 @@ func TestConcurrentRotate(t *testing.T) {
 	}
 }
 
+// TestInstantIsOfTheChange: what a session begins and goes on from is the instant at which the store made the
+// change, however long it had waited for that.
+// checklist 67
+func TestInstantIsOfTheChange(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(c *session.Config) {
+		late := c.Now
+		c.Now = func() time.Time { return late().Add(-8 * time.Second) }
+	})
+	s, old := f.begin(t, "ani")
+	at := f.clock.Now()
+	if !s.CreatedAt.Equal(at) || !s.AuthTime.Equal(at) || !s.ExpiresAt.Equal(at.Add(30*24*time.Hour)) || !s.IdleExpiresAt.Equal(at.Add(14*24*time.Hour)) {
+		t.Errorf("got %+v, want it begun at %v", s, at)
+	}
+	for _, want := range []session.Step{session.StepRotated, session.StepRetry} {
+		f.clock.advance(9 * time.Second)
+		res, err := f.refresh(t.Context(), old)
+		if err != nil || res.Step != want || !res.At.Equal(f.clock.Now()) {
+			t.Fatalf("got step %d at %v, %v; want %d at %v", res.Step, res.At, err, want, f.clock.Now())
+		}
+	}
+	row, err := f.db.Session(t.Context(), s.ID)
+	if want := at.Add(9 * time.Second); err != nil || !row.RotatedAt.Equal(want) || !row.LastUsedAt.Equal(want) {
+		t.Errorf("got %+v, %v; want it rotated at %v", row, err, want)
+	}
+}
+
 // TestReuse: an old token outside the window ends the session, once, and the
 // newest token with it.
-// secure-defaults 6; checklist 63
+// secure-defaults 6d; checklist 63
 func TestReuse(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)

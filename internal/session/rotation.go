@@ -43,6 +43,27 @@ type Rotation struct {
 	Step    Step
 	Session Session      // as it is now
 	User    account.User // read in the same transaction, so that roles are fresh
+	// At is the instant of the change, as Begun's.
+	At time.Time
+}
+
+// Begun is what the store answers of a session that it began. The session's CreatedAt is the
+// instant of that change: the transaction's now, and the next whole second where the user was
+// revoked in this one, because the watermark of a user takes all that was issued in its second.
+type Begun struct {
+	Session Session
+	User    account.User // read in the same transaction
+}
+
+// BegunAt is s with all its instants moved, so that it is created at the given one.
+func (s Session) BegunAt(at time.Time) Session {
+	if s.AuthTime.Equal(s.CreatedAt) { // of a grant it is earlier, and stays
+		s.AuthTime = at
+	}
+	moved := at.Sub(s.CreatedAt)
+	s.CreatedAt, s.LastUsedAt = at, at
+	s.IdleExpiresAt, s.ExpiresAt = s.IdleExpiresAt.Add(moved), s.ExpiresAt.Add(moved)
+	return s
 }
 
 // Classify says which step p falls under at now, for the row s of the user u as

@@ -85,8 +85,8 @@ type Login struct {
 	Replaces ID
 }
 
-// Begin starts a session and returns its first refresh token and the user as
-// the store knows them at that moment. What it replaces ends if it begins, and only then. A user who was disabled or changed the
+// Begin starts a session and returns it, its first refresh token and the user as
+// the store knows them at that moment, the session's CreatedAt. What it replaces ends if it begins, and only then. A user who was disabled or changed the
 // password since the credentials were verified is problem.Unauthenticated, wrapping ErrUserGone.
 func (s *Service) Begin(ctx context.Context, l Login, from audit.From) (Session, Refresh, account.User, error) {
 	now := s.instant()
@@ -100,24 +100,23 @@ func (s *Service) Begin(ctx context.Context, l Login, from audit.From) (Session,
 		CreatedAt: now, LastUsedAt: now, IdleExpiresAt: now.Add(min(s.limits.Idle, s.absolute)), ExpiresAt: now.Add(s.absolute),
 	}
 	from.Actor = cmp.Or(from.Actor, l.User.Subject)
-	u, err := s.store.BeginSession(ctx, row, l.Replaces, s.max, audit.Event{At: now, Action: audit.SessionBegun, From: from})
+	b, err := s.store.BeginSession(ctx, row, l.Replaces, s.max, audit.Event{Action: audit.SessionBegun, From: from})
 	if errors.Is(err, ErrUserGone) {
 		return Session{}, "", account.User{}, problem.Wrap(problem.Unauthenticated, "invalid_credentials", err)
 	}
 	if err != nil {
 		return Session{}, "", account.User{}, err
 	}
-	return row, s.codec.encode(c), u, nil
+	return b.Session, s.codec.encode(c), b.User, nil
 }
 
 // Result is a refresh that was granted: the session and user as they are now,
-// and the refresh token to answer with.
+// the instant of the refresh, which the access token's lifetime counts from, and
+// the refresh token to answer with. In steps 3 and 4 that instant is later than
+// the session's own LastUsedAt.
 type Result struct {
 	Rotation
 	Refresh Refresh
-	// At is the instant of the refresh, what the access token's lifetime counts from. In steps 3
-	// and 4 it is later than the session's own LastUsedAt.
-	At time.Time
 }
 
 // Rotate redeems a refresh token for its successor, by the steps of the
@@ -130,10 +129,9 @@ func (s *Service) Rotate(ctx context.Context, token, clientID, jkt string, from 
 		return Result{}, refused("refresh_invalid", err)
 	}
 	p := Presented{ID: c.id, Generation: c.generation, SecretHash: c.secretHash(), ClientID: clientID, JKT: jkt}
-	now := s.instant()
-	r, err := s.store.RotateSession(ctx, p, s.limits, now,
-		audit.Event{At: now, Action: audit.RefreshReused, From: from},
-		audit.Event{At: now, Action: audit.RolledForward, From: from})
+	r, err := s.store.RotateSession(ctx, p, s.limits,
+		audit.Event{Action: audit.RefreshReused, From: from},
+		audit.Event{Action: audit.RolledForward, From: from})
 	if err != nil {
 		return Result{}, err
 	}
@@ -144,7 +142,7 @@ func (s *Service) Rotate(ctx context.Context, token, clientID, jkt string, from 
 		return Result{}, refused("refresh_reused", ErrReused)
 	}
 	c.generation = r.Session.Generation
-	return Result{Rotation: r, Refresh: s.codec.encode(c), At: now}, nil
+	return Result{Rotation: r, Refresh: s.codec.encode(c)}, nil
 }
 
 // refused is an invalid_grant with its sentence.

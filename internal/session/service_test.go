@@ -105,6 +105,7 @@ func TestBeginRacesPasswordChange(t *testing.T) {
 }
 
 // TestForgedRefresh: what the MAC does not bear never reaches the store.
+// secure-defaults 5c
 func TestForgedRefresh(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/sandi-auth/sandi/internal/account"
 	"github.com/sandi-auth/sandi/internal/audit"
 )
 
@@ -103,12 +102,12 @@ type Store interface {
 	// BeginSession inserts s while the user's row is locked, only if the user is enabled and
 	// has s.CredentialVersion (else ErrUserGone) and, for a grant, its sign-in is alive (else
 	// ErrNotFound). It ends the user's oldest alive sign-ins beyond limit, none when that is 0,
-	// and returns the user as read in that transaction. Before it counts, it ends the sign-in that
+	// and returns the user as read in that transaction, and s as it begins then (BegunAt). Before it counts, it ends the sign-in that
 	// replaces is or was made from, with its grants; none when that is zero, unknown or ended.
-	BeginSession(ctx context.Context, s Session, replaces ID, limit int, e audit.Event) (account.User, error)
-	// RotateSession applies steps 2 to 6 (Classify): one UPDATE, and one read. reuse and forward are the events
+	BeginSession(ctx context.Context, s Session, replaces ID, limit int, e audit.Event) (Begun, error)
+	// RotateSession applies steps 2 to 6 (Classify) as of the transaction's now: one UPDATE, and one read. reuse and forward are the events
 	// committed with steps 5 and 6. A Rotation with StepRefused or StepReuse comes with a nil error.
-	RotateSession(ctx context.Context, p Presented, l Limits, now time.Time, reuse, forward audit.Event) (Rotation, error)
+	RotateSession(ctx context.Context, p Presented, l Limits, reuse, forward audit.Event) (Rotation, error)
 	// Session reads one, alive or not; ErrNotFound.
 	Session(ctx context.Context, id ID) (Session, error)
 	// SessionsOf lists the alive sessions of a user, last used first.

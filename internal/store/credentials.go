@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -23,6 +24,9 @@ func (db *DB) ChangePassword(ctx context.Context, c account.PasswordChange, e au
 		}
 		if _, err := t.exec(`UPDATE users SET password_hash = ?, credential_version = ?, password_changed_at = ? WHERE subject = ?`,
 			c.Hash, u.CredentialVersion+1, millis(t.now), c.Subject); err != nil {
+			return err
+		}
+		if err := t.keepPlace(c.Subject, e.From.Address, u.CredentialVersion+1); err != nil {
 			return err
 		}
 		keep, err := session.ParseID(c.Keep) // what names no session keeps none
@@ -66,6 +70,9 @@ func (db *DB) RehashPassword(ctx context.Context, subject string, version int64,
 // or enables them.
 func (db *DB) SetDisabled(ctx context.Context, subject string, disabled bool, e audit.Event) error {
 	return db.write(ctx, "set disabled", func(t *tx) error {
+		if err := t.closeBootstrap(ctx); err != nil { // the first administrator goes, the secret does not come back
+			return err
+		}
 		n, err := t.exec(`UPDATE users SET disabled = ? WHERE subject = ? AND disabled <> ?`, disabled, subject, disabled)
 		if err != nil {
 			return err
@@ -98,7 +105,8 @@ func (db *DB) PutBootstrap(ctx context.Context, hash [32]byte, expires time.Time
 }
 
 // Bootstrap spends the secret and creates u: account.ErrBootstrap when it is
-// unknown, spent or expired; account.ErrTaken, with the secret unspent.
+// unknown, spent or expired, or there is an enabled administrator already, who needs
+// none; account.ErrTaken, with the secret unspent.
 func (db *DB) Bootstrap(ctx context.Context, hash [32]byte, u account.User, e audit.Event) error {
 	return db.write(ctx, "bootstrap", func(t *tx) error {
 		n, err := t.exec(`DELETE FROM bootstrap WHERE hash = ? AND expires_at > ?`, hash[:], millis(t.now))
@@ -108,9 +116,28 @@ func (db *DB) Bootstrap(ctx context.Context, hash [32]byte, u account.User, e au
 		if n == 0 {
 			return account.ErrBootstrap
 		}
+		if has, err := hasAdmin(ctx, t); err != nil || has {
+			return cmp.Or(err, account.ErrBootstrap)
+		}
 		if err := t.createUser(u); err != nil {
 			return err
 		}
 		return t.audit(e)
 	})
+}
+
+// closeBootstrap takes the secret back where there is an enabled administrator.
+func (t *tx) closeBootstrap(ctx context.Context) error {
+	has, err := hasAdmin(ctx, t)
+	if err == nil && has {
+		_, err = t.exec(`DELETE FROM bootstrap`)
+	}
+	return err
+}
+
+// hasAdmin says whether an enabled user is an administrator.
+func hasAdmin(ctx context.Context, q querier) (found bool, err error) {
+	err = one(ctx, q, []any{&found}, `SELECT EXISTS (SELECT 1 FROM user_roles r JOIN users u ON u.subject = r.subject
+		WHERE r.role = ? AND u.disabled = 0)`, account.AdminRole)
+	return found, err
 }

@@ -85,7 +85,7 @@ func TestRevocationsOutliveLongestLifetime(t *testing.T) {
 
 // TestAuditIsAppendOnly: events read back as written, and no statement changes
 // or removes one.
-// secure-defaults 19
+// secure-defaults 19a
 func TestAuditIsAppendOnly(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -222,6 +222,31 @@ func TestProducts(t *testing.T) {
 		t.Errorf("migrating again brought back what was deleted: %v", ps)
 	}
 	f.begin(t, f.addUser(t, session.NewID().String()).Subject) // the writer goes on beside it
+}
+
+// TestRevocationOutlivesEverySignedToken: a server that has been running for long keeps a revocation for as long as
+// the tokens live that another process has signed since.
+// checklist 113
+func TestRevocationOutlivesEverySignedToken(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.addUser(t, "ani")
+	other, err := store.Open(t.Context(), f.config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if err := other.RememberLifetime(t.Context(), time.Hour); err != nil || other.AccessLifetime() != time.Hour {
+		t.Fatalf("got %v, %v", other.AccessLifetime(), err)
+	}
+	if err := other.RememberLifetime(t.Context(), time.Minute); err != nil || other.AccessLifetime() != time.Hour {
+		t.Fatalf("got %v, %v; want the longest", other.AccessLifetime(), err)
+	}
+	f.disable(t, "ani", true)
+	es := f.takeRevoked()
+	if len(es) != 1 || es[0].ExpiresAt.Before(f.clock().Add(time.Hour)) {
+		t.Errorf("got %v, want one that is kept for more than an hour", es)
+	}
 }
 
 // The longest access lifetime is kept, whoever opens the store later: the keys of its tokens must stay published.

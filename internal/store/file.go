@@ -116,6 +116,21 @@ func (db *DB) check(ctx context.Context) error {
 	return nil
 }
 
+// checkOurs refuses the database of another program, whose tables are not to be touched. Sandi's first
+// table is the one that says how new its schema is.
+func (db *DB) checkOurs(ctx context.Context) error {
+	var tables, ours int
+	err := db.writers.QueryRowContext(ctx, `SELECT COUNT(*), COUNT(CASE name WHEN 'schema_version' THEN 1 END)
+		FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`).Scan(&tables, &ours)
+	if err == nil && tables > 0 && ours == 0 {
+		err = &OpenError{
+			Path: db.path, Reason: "is a SQLite database of another program",
+			hint: "name another file by store.url, or another folder by data",
+		}
+	}
+	return err
+}
+
 func (db *DB) damaged(cause error) error {
 	return &OpenError{
 		Path: db.path, Reason: "file is damaged or not a database", Cause: cause,

@@ -157,7 +157,7 @@ func limits() session.Limits { return session.Limits{RetryWindow: window, Idle: 
 
 func (f *fixture) rotate(tb testing.TB, p session.Presented, l session.Limits) session.Rotation {
 	tb.Helper()
-	r, err := f.RotateSession(tb.Context(), p, l, f.clock(),
+	r, err := f.RotateSession(tb.Context(), p, l,
 		audit.Event{Action: audit.RefreshReused}, audit.Event{Action: audit.RolledForward})
 	if err != nil {
 		tb.Fatal(err)

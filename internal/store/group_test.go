@@ -213,6 +213,28 @@ func TestWithdrawn(t *testing.T) {
 	})
 }
 
+// TestWaitsNoLongerThan: a change that stood in the queue for too long is withdrawn, so that nobody acts on an
+// answer of long ago; the client is told to come again.
+func TestWaitsNoLongerThan(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		db := openTest(t, Config{})
+		defer db.Close()
+		release := hold(db)
+		done, ran, begun := make(chan error, 1), false, time.Now()
+		go func() {
+			done <- db.write(t.Context(), "late", func(*tx) error { ran = true; return nil })
+		}()
+		err := <-done // the bubble's clock goes on to the limit
+		if p := problem.From(err); p.Kind != problem.Unavailable || p.RetryAfter != time.Second || time.Since(begun) != 5*time.Second {
+			t.Errorf("got %v after %v, want problem.Unavailable after 5 s", err, time.Since(begun))
+		}
+		if err := release(); err != nil || ran {
+			t.Errorf("got %v, withdrawn change ran: %t", err, ran)
+		}
+	})
+}
+
 // TestCloseDrains: Close finishes what waits and refuses what comes later.
 func TestCloseDrains(t *testing.T) {
 	t.Parallel()

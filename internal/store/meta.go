@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"strconv"
 	"time"
 )
@@ -13,6 +14,7 @@ const (
 	metaEpoch          = "epoch"              // made by the migration
 	metaMaster         = "master_fingerprint" // of the key that seals the signing keys
 	metaAccessLifetime = "access_lifetime"    // milliseconds, the longest ever
+	metaDemo           = "demo"               // there is one: made by sandi demo
 )
 
 // revocationGrace outlasts the leeway of a verifier (60 s at most) and the time
@@ -34,35 +36,69 @@ func (t *tx) setMeta(name, value string) error {
 	return err
 }
 
-// rememberLifetime keeps the longest access lifetime the store was opened with.
-func (db *DB) rememberLifetime(ctx context.Context, d time.Duration) error {
-	return db.write(ctx, "remember access lifetime", func(t *tx) error {
-		s, err := readMeta(ctx, t, metaAccessLifetime)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+// RememberLifetime tells the store of tokens that live as long as d. From its return on every process that
+// revokes, also one that has been running for long, keeps what it revokes for at least that time: it comes before
+// the first such token is signed. Open does it with Config.AccessLifetime.
+func (db *DB) RememberLifetime(ctx context.Context, d time.Duration) error {
+	longest := d
+	err := db.write(ctx, "remember access lifetime", func(t *tx) error {
+		known, err := readLifetime(ctx, t)
+		if err != nil || d <= known {
+			longest = known
 			return err
-		}
-		longest, _ := strconv.ParseInt(s, 10, 64) // 0 when there is none yet
-		db.accessLifetime = max(d, time.Duration(longest)*time.Millisecond)
-		db.writer.revocable = db.accessLifetime + revocationGrace
-		if d.Milliseconds() <= longest {
-			return nil
 		}
 		return t.setMeta(metaAccessLifetime, strconv.FormatInt(d.Milliseconds(), 10))
 	})
+	if err == nil {
+		db.accessLifetime.Store(int64(longest))
+	}
+	return err
 }
 
-// AccessLifetime is the longest life of an access token that any process with this store was ever configured with:
-// signing keys stay published that long after their last signature.
-func (db *DB) AccessLifetime() time.Duration { return db.accessLifetime }
+// readLifetime is the longest life of an access token that was ever told to the store, 0 when there is none yet.
+func readLifetime(ctx context.Context, q querier) (time.Duration, error) {
+	s, err := readMeta(ctx, q, metaAccessLifetime)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("read access lifetime: %w", err)
+	}
+	return time.Duration(n) * time.Millisecond, nil
+}
 
-// MasterFingerprint returns the store's, setting it to fp when there is none yet.
+// revocable is how long a revocation made now is kept. It is read where it is used: another process may have
+// signed a token that lives longer than any this one knows of.
+func (t *tx) revocable() (time.Duration, error) {
+	if t.keep == 0 {
+		longest, err := readLifetime(context.Background(), t)
+		if err != nil {
+			return 0, err
+		}
+		t.keep = longest + revocationGrace
+	}
+	return t.keep, nil
+}
+
+// AccessLifetime is the longest life of an access token that any process with this store was ever configured with
+// or signed, as of Open or the last RememberLifetime of this DB: signing keys stay published that long after their
+// last signature. What another process remembers later counts for keys from the next Open on, for revocations at once.
+func (db *DB) AccessLifetime() time.Duration { return time.Duration(db.accessLifetime.Load()) }
+
+// MasterFingerprint returns the store's, setting it to fp when there is none yet; with an empty fp it returns "" then.
 func (db *DB) MasterFingerprint(ctx context.Context, fp string) (kept string, err error) {
 	err = db.write(ctx, "read master fingerprint", func(t *tx) error {
 		kept, err = readMeta(ctx, t, metaMaster)
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
-		kept = fp
+		if kept = fp; fp == "" {
+			return nil
+		}
 		return t.setMeta(metaMaster, fp)
 	})
 	return kept, err

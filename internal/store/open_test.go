@@ -47,7 +47,7 @@ func must[T any](v T, err error) T {
 }
 
 // TestFilesArePrivate: file 0600 in a folder 0700, also where it was not.
-// secure-defaults 1
+// secure-defaults 1d
 func TestFilesArePrivate(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -126,6 +126,7 @@ func TestOpenAtOnce(t *testing.T) {
 }
 
 // TestOpenErrors: each is one line that names the file, with a hint.
+// secure-defaults 2h
 func TestOpenErrors(t *testing.T) {
 	t.Parallel()
 	text := strings.Repeat("this is no database\n", 500)
@@ -155,11 +156,15 @@ func TestOpenErrors(t *testing.T) {
 			copy(b[4*4096:], text[:4096])
 			write(t, path, string(b))
 		}, want: "damaged or not a database"},
+		{name: "another program's", prepare: func(t *testing.T, path string) {
+			f := fixture{path: path}
+			f.raw(t, `CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT)`).Close()
+		}, want: "database of another program"},
 		{name: "newer schema", prepare: func(t *testing.T, path string) {
 			makeStore(t, path)
 			f := fixture{path: path}
 			f.raw(t, `INSERT INTO schema_version (version_id, is_applied) VALUES (999, 1)`).Close()
-		}, want: "schema 999 is newer than this binary, which knows 2"},
+		}, want: "schema 999 is newer than this binary, which knows 3"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -190,7 +195,7 @@ func TestOpenErrors(t *testing.T) {
 }
 
 // TestPrepareFolder: a folder that is made is private, one that others can write to is refused.
-// secure-defaults 1
+// secure-defaults 1d, 2h
 func TestPrepareFolder(t *testing.T) {
 	t.Parallel()
 	made := filepath.Join(t.TempDir(), "new", "data")

@@ -12,7 +12,11 @@ var _ revocation.Store = (*DB)(nil)
 
 // revoke writes an entry that is handed on once it is committed.
 func (t *tx) revoke(kind revocation.Kind, handle string, notBefore time.Time) error {
-	e := revocation.Entry{Kind: kind, Handle: handle, NotBefore: notBefore, ExpiresAt: t.now.Add(t.revocable)}
+	keep, err := t.revocable()
+	if err != nil {
+		return err
+	}
+	e := revocation.Entry{Kind: kind, Handle: handle, NotBefore: notBefore, ExpiresAt: t.now.Add(keep)}
 	seq, err := t.insert(`INSERT INTO revocations (kind, handle, not_before, expires_at) VALUES (?, ?, ?, ?)`,
 		e.Kind, e.Handle, millis(e.NotBefore), millis(e.ExpiresAt))
 	if err != nil {
@@ -21,6 +25,25 @@ func (t *tx) revoke(kind revocation.Kind, handle string, notBefore time.Time) er
 	e.Seq = seq
 	t.revoked = append(t.revoked, e)
 	return nil
+}
+
+// issuable is the instant from which tokens of the user count: now, and the next whole second where they were
+// revoked in this one. A watermark is compared in whole seconds, the unit of iat (RFC 7519 section 2).
+func (t *tx) issuable(subject string) (time.Time, error) {
+	keep, err := t.revocable()
+	if err != nil {
+		return time.Time{}, err
+	}
+	second := t.now.Truncate(time.Second)
+	var n int
+	// The entries of this second are those that expire last, which the index finds.
+	err = one(context.Background(), t, []any{&n}, `SELECT COUNT(*) FROM revocations WHERE expires_at >= ? AND kind = ? AND handle = ?
+		AND not_before >= ? AND not_before < ?`,
+		millis(second.Add(keep)), revocation.User, subject, millis(second), millis(second.Add(time.Second)))
+	if n > 0 {
+		return second.Add(time.Second), err
+	}
+	return t.now, err
 }
 
 // Revocations returns at most limit entries with a Seq greater than after,

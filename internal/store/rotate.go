@@ -15,11 +15,9 @@ import (
 // RotateSession applies steps 2 to 6 of the rotation. It begins with the UPDATE
 // that nearly every call wants; only where that finds no row does the one read
 // behind it decide (session.Classify), inside the same transaction.
-func (db *DB) RotateSession(ctx context.Context, p session.Presented, l session.Limits, now time.Time,
-	reuse, forward audit.Event,
-) (r session.Rotation, err error) {
+func (db *DB) RotateSession(ctx context.Context, p session.Presented, l session.Limits, reuse, forward audit.Event) (r session.Rotation, err error) {
 	err = db.write(ctx, "rotate session", func(t *tx) error {
-		updated, err := t.refresh(p, l, now)
+		updated, err := t.refresh(p, l)
 		if err != nil {
 			return err
 		}
@@ -27,7 +25,10 @@ func (db *DB) RotateSession(ctx context.Context, p session.Presented, l session.
 		if err != nil {
 			return err
 		}
-		r = session.Rotation{Step: session.Classify(s, u, p, l, now), Session: s, User: u}
+		r = session.Rotation{Step: session.Classify(s, u, p, l, t.now), Session: s, User: u, At: t.now}
+		if ahead := s.CreatedAt.Sub(t.now); 0 < ahead && ahead <= time.Second { // it began with the next second
+			r.At = s.CreatedAt
+		}
 		switch {
 		case updated && l.Rotate:
 			r.Step = session.StepRotated
@@ -38,7 +39,7 @@ func (db *DB) RotateSession(ctx context.Context, p session.Presented, l session.
 		case r.Step == session.StepReuse:
 			return t.endReused(&r, p, reuse)
 		case r.Step == session.StepForward:
-			return t.forward(&r, p, l, now, forward)
+			return t.forward(&r, p, l, forward)
 		}
 		return nil
 	})
@@ -48,13 +49,13 @@ func (db *DB) RotateSession(ctx context.Context, p session.Presented, l session.
 // refresh is step 2: the row moves from the presented generation to the next if
 // it is alive, the presenter's, and was not rotated within the retry window. Without
 // rotation its generation stays. It says whether there was such a row.
-func (t *tx) refresh(p session.Presented, l session.Limits, now time.Time) (bool, error) {
+func (t *tx) refresh(p session.Presented, l session.Limits) (bool, error) {
 	const where = ` WHERE id = ? AND secret_hash = ? AND client_id = ? AND jkt = ? AND generation = ?
 		AND ended_at = 0 AND expires_at > ? AND idle_expires_at > ?
 		AND EXISTS (SELECT 1 FROM users u WHERE u.subject = sessions.subject
 			AND u.disabled = 0 AND u.credential_version = sessions.credential_version)`
 	const extend = `last_used_at = ?, idle_expires_at = CASE WHEN expires_at < ? THEN expires_at ELSE ? END`
-	at, idle := millis(now), millis(now.Add(l.Idle))
+	at, idle := millis(t.now), millis(t.now.Add(l.Idle))
 	if !l.Rotate {
 		n, err := t.exec(`UPDATE sessions SET `+extend+where,
 			at, idle, idle, p.ID[:], p.SecretHash[:], p.ClientID, p.JKT, p.Generation, at, at)
@@ -88,16 +89,16 @@ func (t *tx) endReused(r *session.Rotation, p session.Presented, e audit.Event) 
 }
 
 // forward is step 6: the rotation that a failover lost is made good.
-func (t *tx) forward(r *session.Rotation, p session.Presented, l session.Limits, now time.Time, e audit.Event) error {
+func (t *tx) forward(r *session.Rotation, p session.Presented, l session.Limits, e audit.Event) error {
 	e = generations(e, r.Session, p)
 	s := &r.Session
-	s.Generation, s.RotatedAt, s.LastUsedAt, s.IdleExpiresAt = p.Generation, now, now, now.Add(l.Idle)
+	s.Generation, s.RotatedAt, s.LastUsedAt, s.IdleExpiresAt = p.Generation, t.now, t.now, t.now.Add(l.Idle)
 	if s.IdleExpiresAt.After(s.ExpiresAt) {
 		s.IdleExpiresAt = s.ExpiresAt
 	}
 	n, err := t.exec(`UPDATE sessions SET generation = ?, rotated_at = ?, last_used_at = ?, idle_expires_at = ?
 		WHERE id = ? AND generation = ? AND ended_at = 0`,
-		s.Generation, millis(now), millis(now), millis(s.IdleExpiresAt), s.ID[:], p.Generation-1)
+		s.Generation, millis(t.now), millis(t.now), millis(s.IdleExpiresAt), s.ID[:], p.Generation-1)
 	if err != nil {
 		return err
 	}

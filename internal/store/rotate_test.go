@@ -106,7 +106,7 @@ func (f *fixture) expire(l *session.Limits, limit time.Time) {
 
 // TestRotationSteps proves every step of the rotation, and that whatever bars a
 // session bars it at each of them and changes nothing.
-// secure-defaults 6; checklist 60, 63, 67
+// secure-defaults 6c, 6d; checklist 60, 63, 67
 func TestRotationSteps(t *testing.T) {
 	t.Parallel()
 	for _, c := range situations {
@@ -241,6 +241,7 @@ func TestIdleLimitStaysWithinAbsolute(t *testing.T) {
 }
 
 // TestWindowIsNotExtended: retries within the window do not move its end.
+// secure-defaults 6c
 func TestWindowIsNotExtended(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -44,15 +44,20 @@ func sessionDest(s *session.Session) []any {
 // BeginSession inserts s if its user is enabled and has the credential version
 // that was verified, and its parent, where it has one, has not ended. What it
 // replaces ends in the same transaction.
-func (db *DB) BeginSession(ctx context.Context, s session.Session, replaces session.ID, limit int, e audit.Event) (u account.User, err error) {
+func (db *DB) BeginSession(ctx context.Context, s session.Session, replaces session.ID, limit int, e audit.Event) (b session.Begun, err error) {
 	err = db.write(ctx, "begin session", func(t *tx) error {
-		u, err = readUser(ctx, t, s.Subject, t.dialect.forUpdate())
+		u, err := readUser(ctx, t, s.Subject, t.dialect.forUpdate())
 		if errors.Is(err, account.ErrNotFound) || err == nil && (u.Disabled || u.CredentialVersion != s.CredentialVersion) {
 			return session.ErrUserGone
 		}
 		if err != nil {
 			return err
 		}
+		at, err := t.issuable(s.Subject)
+		if err != nil {
+			return err
+		}
+		s = s.BegunAt(at)
 		if err := t.endReplaced(replaces, e.From); err != nil {
 			return err
 		}
@@ -67,9 +72,13 @@ func (db *DB) BeginSession(ctx context.Context, s session.Session, replaces sess
 		if err := t.insertSession(s); err != nil {
 			return err
 		}
+		if err := t.rememberPlace(s); err != nil {
+			return err
+		}
+		b = session.Begun{Session: s, User: u}
 		return t.audit(about(e, s))
 	})
-	return u, err
+	return b, err
 }
 
 // about completes an event with the session that it is about.

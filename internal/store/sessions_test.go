@@ -11,17 +11,49 @@ import (
 	"github.com/sandi-auth/sandi/internal/session"
 )
 
+// TestBeginAfterRevocation: what a user gets after being disabled and enabled is not taken by the watermark
+// of that same second, now or by a refresh.
+func TestBeginAfterRevocation(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.addUser(t, "ani")
+	f.addUser(t, "budi")
+	f.advance(300 * time.Millisecond)
+	f.disable(t, "ani", true)
+	f.disable(t, "ani", false)
+	now := f.advance(100 * time.Millisecond)
+	next := start.Add(time.Second)
+	s := f.newSession("ani")
+	b, err := f.BeginSession(t.Context(), s, session.ID{}, 100, audit.Event{})
+	if err != nil || !b.Session.CreatedAt.Equal(next) || !b.Session.ExpiresAt.Equal(next.Add(absolute)) {
+		t.Errorf("got %+v, %v; want it begun at %v", b.Session, err, next)
+	}
+	if diff := cmp.Diff(b.Session, f.row(t, s.ID)); diff != "" {
+		t.Errorf("row (-answer +row):\n%s", diff)
+	}
+	if r := f.rotate(t, presented(s, 0), limits()); r.Step != session.StepRotated || !r.At.Equal(next) {
+		t.Errorf("got step %d at %v, want a rotation at %v", r.Step, r.At, next)
+	}
+	if b, err := f.BeginSession(t.Context(), f.newSession("budi"), session.ID{}, 100, audit.Event{}); err != nil || !b.Session.CreatedAt.Equal(now) {
+		t.Errorf("got %v, %v; want another user's at %v", b.Session.CreatedAt, err, now)
+	}
+	now = f.advance(time.Second)
+	if b, err := f.BeginSession(t.Context(), f.newSession("ani"), session.ID{}, 100, audit.Event{}); err != nil || !b.Session.CreatedAt.Equal(now) {
+		t.Errorf("got %v, %v; want the next second's at %v", b.Session.CreatedAt, err, now)
+	}
+}
+
 func TestBeginSession(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	user := f.addUser(t, "ani", "manager")
 	f.addUser(t, "budi")
 	s := f.newSession("ani")
-	u, err := f.BeginSession(t.Context(), s, session.ID{}, 100, audit.Event{Action: audit.SessionBegun})
+	b, err := f.BeginSession(t.Context(), s, session.ID{}, 100, audit.Event{Action: audit.SessionBegun})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(user, u); diff != "" {
+	if diff := cmp.Diff(user, b.User); diff != "" {
 		t.Errorf("user (-want +got):\n%s", diff)
 	}
 	grant := f.begin(t, "ani", func(g *session.Session) { g.Parent = s.ID })

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/sandi-auth/sandi/internal/revocation"
@@ -43,9 +44,9 @@ type DB struct {
 	dialect        dialect
 	path           string
 	log            *slog.Logger
-	writers        *sql.DB       // of one connection
-	accessLifetime time.Duration // the longest ever; set by open
-	writer         *writer       // holds that connection
+	writers        *sql.DB      // of one connection
+	accessLifetime atomic.Int64 // a time.Duration, the longest known to this DB
+	writer         *writer      // holds that connection
 	readers        *sql.DB
 }
 
@@ -83,6 +84,9 @@ func (db *DB) open(ctx context.Context, c Config) (err error) {
 	if err := db.check(ctx); err != nil {
 		return err
 	}
+	if err := db.checkOurs(ctx); err != nil {
+		return err
+	}
 	if err := db.migrate(ctx, db.writers, false); err != nil {
 		return err
 	}
@@ -95,7 +99,7 @@ func (db *DB) open(ctx context.Context, c Config) (err error) {
 	if db.writer, err = newWriter(ctx, db.writers, c); err != nil {
 		return err
 	}
-	return db.rememberLifetime(ctx, c.AccessLifetime)
+	return db.RememberLifetime(ctx, c.AccessLifetime)
 }
 
 // Close finishes the changes that wait, refuses new ones and closes the file.

@@ -76,11 +76,11 @@ func (c *conn) run(query string) error {
 
 // tx is one change's part of a transaction.
 type tx struct {
-	conn      *conn
-	dialect   dialect
-	now       time.Time // whole milliseconds
-	revocable time.Duration
-	revoked   []revocation.Entry // handed on after the commit
+	conn    *conn
+	dialect dialect
+	now     time.Time          // whole milliseconds
+	keep    time.Duration      // revocable's, once it was read
+	revoked []revocation.Entry // handed on after the commit
 }
 
 // exec runs a statement and returns how many rows it affected.

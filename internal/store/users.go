@@ -3,9 +3,11 @@ package store
 import (
 	"context"
 	"database/sql"
+	"time"
 
 	"github.com/sandi-auth/sandi/internal/account"
 	"github.com/sandi-auth/sandi/internal/audit"
+	"github.com/sandi-auth/sandi/internal/session"
 )
 
 var _ account.Store = (*DB)(nil)
@@ -73,7 +75,7 @@ func (t *tx) createUser(u account.User) error {
 			return err
 		}
 	}
-	return nil
+	return t.closeBootstrap(context.Background())
 }
 
 // User reads one; account.ErrNotFound.
@@ -126,12 +128,52 @@ func (db *DB) HasRole(ctx context.Context, role string) (bool, error) {
 	return n > 0, db.dialect.fault("look for role", err)
 }
 
-// LoggedInFrom says whether a session that is kept, ended or not, was begun from
-// the place under the user's present password, or is the one that its change kept.
+const (
+	placesKept   = 8 // for each user
+	placeLife    = 90 * 24 * time.Hour
+	placeRenewal = 24 * time.Hour // so that a login is not one more row written each time
+)
+
+// LoggedInFrom says whether the user has logged in from the place within 90
+// days, and either so under the present password or changed it there.
 func (db *DB) LoggedInFrom(ctx context.Context, subject, place string) (bool, error) {
 	var found bool
-	err := one(ctx, db.readers, []any{&found}, `SELECT EXISTS (SELECT 1 FROM sessions s
-		WHERE s.subject = ? AND s.network = ?
-			AND s.credential_version = (SELECT u.credential_version FROM users u WHERE u.subject = ?))`, subject, place, subject)
+	err := one(ctx, db.readers, []any{&found}, `SELECT EXISTS (SELECT 1 FROM places p
+		WHERE p.subject = ? AND p.network = ? AND p.last_seen > ?
+			AND p.credential_version = (SELECT u.credential_version FROM users u WHERE u.subject = ?))`,
+		subject, place, millis(db.writer.now().Add(-placeLife)), subject)
 	return found, db.dialect.fault("look for place", err)
+}
+
+// rememberPlace notes from where a sign-in was made, and forgets what is too
+// old or too many. Grants come from where their client is, which says nothing.
+func (t *tx) rememberPlace(s session.Session) error {
+	if !s.Parent.IsZero() {
+		return nil
+	}
+	place := account.Place(s.Address)
+	n, err := t.exec(`INSERT INTO places (subject, network, credential_version, last_seen) VALUES (?, ?, ?, ?)
+		ON CONFLICT (subject, network) DO UPDATE SET credential_version = excluded.credential_version, last_seen = excluded.last_seen
+		WHERE places.credential_version <> excluded.credential_version OR places.last_seen <= ?`,
+		s.Subject, place, s.CredentialVersion, millis(t.now), millis(t.now.Add(-placeRenewal)))
+	if err != nil || n == 0 {
+		return err
+	}
+	if _, err := t.exec(`DELETE FROM places WHERE last_seen <= ?`, millis(t.now.Add(-placeLife))); err != nil {
+		return err
+	}
+	_, err = t.exec(`DELETE FROM places WHERE subject = ? AND network <> ? AND network NOT IN (
+			SELECT p.network FROM places p WHERE p.subject = ? AND p.network <> ? ORDER BY p.last_seen DESC, p.network LIMIT ?)`,
+		s.Subject, place, s.Subject, place, placesKept-1)
+	return err
+}
+
+// keepPlace forgets every place of a user but the one from which the password
+// was changed: whoever knew the old one may have logged in from the others.
+func (t *tx) keepPlace(subject, address string, version int64) error {
+	if _, err := t.exec(`DELETE FROM places WHERE subject = ? AND network <> ?`, subject, account.Place(address)); err != nil {
+		return err
+	}
+	_, err := t.exec(`UPDATE places SET credential_version = ? WHERE subject = ?`, version, subject)
+	return err
 }

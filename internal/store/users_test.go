@@ -3,8 +3,8 @@ package store_test
 import (
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -154,9 +154,9 @@ func (f *fixture) checkEnded(tb testing.TB, reason string, at time.Time, ids ...
 	}
 }
 
-// TestLoggedInFrom: a place is known while a session from there is kept, ended
-// or not, that belongs to the present password.
-// secure-defaults 13
+// TestLoggedInFrom: a place is known for 90 days, whatever becomes of the
+// session, as long as the password is the one that was right there.
+// secure-defaults 13e
 func TestLoggedInFrom(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -165,31 +165,74 @@ func TestLoggedInFrom(t *testing.T) {
 	from := func(address string) session.Session {
 		return f.begin(t, "ani", func(s *session.Session) { s.Address = address })
 	}
-	kept, gone := from("192.0.2.7"), from("2001:db8:0:1::5")
-	f.end(t, gone.ID, true)
 	check := func(subject, address string, want bool) {
 		t.Helper()
 		if got, err := f.LoggedInFrom(t.Context(), subject, account.Place(address)); err != nil || got != want {
 			t.Errorf("%s from %s: got %t, %v; want %t", subject, address, got, err, want)
 		}
 	}
+	kept, gone := from("192.0.2.7"), from("2001:db8:0:1::5")
+	f.begin(t, "ani", func(s *session.Session) { s.Address, s.Parent = "203.0.113.1", kept.ID })
+	f.end(t, gone.ID, true)
+	f.advance(time.Hour)
+	if n, err := f.PurgeSessions(t.Context(), f.clock(), 10); n != 1 || err != nil {
+		t.Fatalf("purged %d, %v; want the ended session", n, err)
+	}
 	check("ani", "192.0.2.7", true)
 	check("ani", "::ffff:192.0.2.7", true)
 	check("ani", "2001:db8:0:1:1234::", true)
 	check("ani", "2001:db8:0:2::5", false)
+	check("ani", "203.0.113.1", false)
 	check("ani", "", false)
 	check("budi", "192.0.2.7", false)
 	check("dewi", "192.0.2.7", false)
-	f.changePassword(t, account.PasswordChange{Subject: "ani", ExpectVersion: 1, Hash: "x", Keep: kept.ID.String()})
+	c := account.PasswordChange{Subject: "ani", ExpectVersion: 1, Hash: "x", Keep: kept.ID.String()}
+	if err := f.ChangePassword(t.Context(), c, audit.Event{From: audit.From{Address: "192.0.2.7"}}); err != nil {
+		t.Fatal(err)
+	}
 	check("ani", "192.0.2.7", true)
 	check("ani", "2001:db8:0:1::5", false)
+	f.advance(90*24*time.Hour - time.Hour - time.Millisecond)
+	check("ani", "192.0.2.7", true)
+	f.advance(time.Millisecond)
+	check("ani", "192.0.2.7", false)
+}
 
-	var id, parent, unused int
-	var plan string
-	row := f.raw(t).QueryRowContext(t.Context(), `EXPLAIN QUERY PLAN SELECT 1 FROM sessions s
-		WHERE s.subject = 'ani' AND s.network = '' AND s.credential_version = 1`)
-	if err := row.Scan(&id, &parent, &unused, &plan); err != nil || !strings.Contains(plan, "COVERING INDEX sessions_place (subject=? AND network=? AND credential_version=?)") {
-		t.Errorf("got plan %q, %v; want one look into the index", plan, err)
+// TestPlacesAreFew: at most eight places of a user are kept, the latest ones,
+// none for longer than it says anything, and one is written once a day.
+func TestPlacesAreFew(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.addUser(t, "ani")
+	f.addUser(t, "budi")
+	count := func(where string) (n int) {
+		t.Helper()
+		if err := f.raw(t).QueryRowContext(t.Context(), `SELECT COUNT(*) FROM places WHERE `+where).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	f.begin(t, "budi")
+	for i := range 10 {
+		f.advance(time.Minute)
+		f.begin(t, "ani", func(s *session.Session) { s.Address = fmt.Sprint("192.0.2.", i) })
+	}
+	if all, latest := count(`subject = 'ani'`), count(`subject = 'ani' AND network >= '192.0.2.2'`); all != 8 || latest != 8 {
+		t.Errorf("%d places are kept, %d of the latest; want 8 and 8", all, latest)
+	}
+	seen := func() bool { return count(fmt.Sprint(`subject = 'budi' AND last_seen = `, f.clock().UnixMilli())) == 1 }
+	f.advance(23 * time.Hour)
+	if f.begin(t, "budi"); seen() {
+		t.Error("a place of less than a day ago was written again")
+	}
+	f.advance(time.Hour)
+	if f.begin(t, "budi"); !seen() {
+		t.Error("a place of a day ago was not written again")
+	}
+	f.advance(89*24*time.Hour + 23*time.Hour)
+	f.begin(t, "budi")
+	if got := count(`1`); got != 1 {
+		t.Errorf("%d places after 90 days, want the one just seen", got)
 	}
 }
 
@@ -246,7 +289,7 @@ func TestSetDisabled(t *testing.T) {
 }
 
 // TestBootstrap: the secret is spent once, in time, and not by a name that is taken.
-// secure-defaults 1
+// secure-defaults 1b
 func TestBootstrap(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

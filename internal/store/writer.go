@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sandi-auth/sandi/internal/problem"
 	"github.com/sandi-auth/sandi/internal/revocation"
 )
 
@@ -20,12 +21,11 @@ const maxGroup = 256
 // writer is the one that writes. What it is asked for while it is busy is
 // grouped into its next transaction.
 type writer struct {
-	conn      *conn // of the writer's goroutine alone
-	dialect   dialect
-	now       func() time.Time
-	revoked   func([]revocation.Entry)
-	group     int
-	revocable time.Duration // how long a revocation is kept; of the goroutine alone
+	conn    *conn // of the writer's goroutine alone
+	dialect dialect
+	now     func() time.Time
+	revoked func([]revocation.Entry)
+	group   int
 
 	queue   chan *change // unbuffered: what is not taken yet can be withdrawn
 	waiting atomic.Int64
@@ -36,9 +36,19 @@ type writer struct {
 	callers sync.WaitGroup
 }
 
+// maxWait is how long a change waits for the writer, the time in which SQLite gives up on
+// another process's lock. Later the client has given up too, and knows nothing of what it did.
+const maxWait = 5 * time.Second
+
+// errWaited is a change that stood in the queue for maxWait.
+var errWaited = &problem.Error{
+	Kind: problem.Unavailable, Code: "temporarily_unavailable", RetryAfter: time.Second,
+	Cause: errors.New("waited too long for the writer"),
+}
+
 // change is what one caller wants done.
 type change struct {
-	withdrawn func() error // its context's Err
+	withdrawn func() error // the cause of its context's end
 	do        func(*tx) error
 	err       error
 	done      chan error
@@ -76,8 +86,8 @@ func (w *writer) close() error {
 }
 
 // write has do run inside a transaction and returns after the commit. When ctx
-// ends before do is begun, nothing is changed; after that its outcome is awaited,
-// so that an answer is never in doubt.
+// ends or maxWait passes before do is begun, nothing is changed; after that its
+// outcome is awaited, so that an answer is never in doubt.
 func (w *writer) write(ctx context.Context, do func(*tx) error) error {
 	w.mu.RLock()
 	if w.closed {
@@ -90,12 +100,14 @@ func (w *writer) write(ctx context.Context, do func(*tx) error) error {
 	w.waiting.Add(1)
 	defer w.waiting.Add(-1)
 
-	c := &change{withdrawn: ctx.Err, do: do, done: make(chan error, 1)}
+	ctx, cancel := context.WithTimeoutCause(ctx, maxWait, errWaited)
+	defer cancel()
+	c := &change{withdrawn: func() error { return context.Cause(ctx) }, do: do, done: make(chan error, 1)}
 	select {
 	case w.queue <- c:
 		return <-c.done
 	case <-ctx.Done():
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 }
 
@@ -164,7 +176,7 @@ func (w *writer) apply(c *change) ([]revocation.Entry, error) {
 	if err := w.conn.run("SAVEPOINT item"); err != nil {
 		return nil, err
 	}
-	t := &tx{conn: w.conn, dialect: w.dialect, now: w.now().Truncate(time.Millisecond), revocable: w.revocable}
+	t := &tx{conn: w.conn, dialect: w.dialect, now: w.now().Truncate(time.Millisecond)}
 	if c.err = c.run(t); c.err != nil {
 		t.revoked = nil
 		if err := w.conn.run("ROLLBACK TO item"); err != nil {

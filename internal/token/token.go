@@ -131,7 +131,7 @@ func (m *Minter) claims(a Access) claims {
 	at := a.At.Unix()
 	c := claims{
 		Issuer: m.cfg.Issuer, Subject: a.Subject, Audience: m.cfg.Audience,
-		Expires: at + int64(m.life(a)/time.Second), IssuedAt: at, NotBefore: at, ID: newID(),
+		Expires: at + int64(m.life(a)/time.Second), IssuedAt: at, NotBefore: min(at, m.cfg.Now().Unix()), ID: newID(),
 		ClientID: a.ClientID, Scope: a.Scope, Session: a.Session, Roles: a.Roles,
 		AMR: a.AMR, ACR: a.ACR, Type: "access", Fresh: a.Fresh, CSRF: a.CSRF,
 	}

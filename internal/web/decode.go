@@ -9,7 +9,9 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/sandi-auth/sandi/internal/problem"
@@ -17,8 +19,9 @@ import (
 
 // Limits of a JSON request body.
 const (
-	MaxBody  = 64 << 10 // bytes
-	maxDepth = 32
+	MaxBody   = 64 << 10 // bytes
+	maxDepth  = 32
+	maxTokens = 1000 // names, values, braces and brackets
 )
 
 // Decode reads the JSON object in the body into the struct that v points to. Names match exactly and stand
@@ -45,6 +48,9 @@ func Unmarshal(body []byte, v any) error {
 	if !utf8.Valid(body) {
 		return malformed(errors.New("not UTF-8"))
 	}
+	if loneSurrogate(body) {
+		return malformed(errors.New("half a surrogate pair"))
+	}
 	if err := checkNames(body, v); err != nil {
 		return err
 	}
@@ -65,30 +71,48 @@ func malformed(cause error) error {
 }
 
 // checkNames walks the body once: one object, no name twice in any object, none at its top that differs from a wanted one
-// by letter case alone (encoding/json would take it for the wanted one), depth bounded.
+// by letter case alone (encoding/json would take it for the wanted one), depth and size bounded.
 func checkNames(body []byte, v any) error {
-	dec := json.NewDecoder(bytes.NewReader(body))
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+	w := walk{dec: json.NewDecoder(bytes.NewReader(body)), left: maxTokens}
+	if t, err := w.next(); err != nil || t != json.Delim('{') {
 		return malformed(errors.New("not a JSON object"))
 	}
-	if err := object(dec, names(v), 1); err != nil {
+	if err := w.object(names(v), 1); err != nil {
 		return err
 	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+	if _, err := w.dec.Token(); !errors.Is(err, io.EOF) {
 		return malformed(errors.New("data after the object"))
 	}
 	return nil
 }
 
-// object reads the members of an object behind its brace.
-func object(dec *json.Decoder, wanted []string, depth int) error {
+// walk reads a JSON text token by token, which is dear: left bounds it, so that a body of thousands of numbers costs its
+// sender more than us.
+type walk struct {
+	dec  *json.Decoder
+	left int
+}
+
+func (w *walk) next() (json.Token, error) {
+	if w.left--; w.left < 0 {
+		return nil, malformed(errors.New("too many members"))
+	}
+	t, err := w.dec.Token()
+	if err != nil {
+		return nil, malformed(err)
+	}
+	return t, nil
+}
+
+// object reads the members of an object behind its brace, and the closing one.
+func (w *walk) object(wanted []string, depth int) error {
 	seen := map[string]bool{}
-	for dec.More() {
-		t, err := dec.Token()
-		name, ok := t.(string)
-		if err != nil || !ok {
-			return malformed(err)
+	for w.dec.More() {
+		t, err := w.next()
+		if err != nil {
+			return err
 		}
+		name, _ := t.(string) // the decoder lets nothing else stand here
 		if seen[name] {
 			return problem.InvalidField(visible(name), "field_twice")
 		}
@@ -96,42 +120,67 @@ func object(dec *json.Decoder, wanted []string, depth int) error {
 		if slices.ContainsFunc(wanted, func(w string) bool { return name != w && strings.EqualFold(name, w) }) {
 			return problem.InvalidField(visible(name), "field_case")
 		}
-		if err := value(dec, depth); err != nil {
+		if err := w.value(depth + 1); err != nil {
 			return err
 		}
 	}
-	return end(dec)
+	_, err := w.next()
+	return err
 }
 
 // value reads one value of any kind.
-func value(dec *json.Decoder, depth int) error {
-	t, err := dec.Token()
+func (w *walk) value(depth int) error {
+	t, err := w.next()
 	if err != nil {
-		return malformed(err)
+		return err
 	}
-	if depth++; depth > maxDepth {
+	if depth > maxDepth {
 		return malformed(errors.New("nested too deeply"))
 	}
 	switch t {
 	case json.Delim('{'):
-		return object(dec, nil, depth)
+		return w.object(nil, depth)
 	case json.Delim('['):
-		for dec.More() {
-			if err := value(dec, depth); err != nil {
+		for w.dec.More() {
+			if err := w.value(depth + 1); err != nil {
 				return err
 			}
 		}
-		return end(dec)
+		_, err = w.next()
 	}
-	return nil
+	return err
 }
 
-// end reads the closing brace or bracket.
-func end(dec *json.Decoder) error {
-	if _, err := dec.Token(); err != nil {
-		return malformed(err)
+// loneSurrogate finds an escape that stands for half a character. encoding/json would make U+FFFD of every such half, and one
+// password of two.
+func loneSurrogate(body []byte) bool {
+	for i := 0; i+1 < len(body); i++ {
+		if body[i] != '\\' {
+			continue
+		}
+		i++
+		r := escaped(body, i)
+		if !utf16.IsSurrogate(r) {
+			continue
+		}
+		if i+5 >= len(body) || body[i+5] != '\\' || utf16.DecodeRune(r, escaped(body, i+6)) == utf8.RuneError {
+			return true
+		}
+		i += 10
 	}
-	return nil
+	return false
+}
+
+// escaped is the code unit of the escape whose letter stands at i, -1 where that is not uXXXX.
+func escaped(body []byte, i int) rune {
+	if i+5 > len(body) || body[i] != 'u' {
+		return -1
+	}
+	n, err := strconv.ParseUint(string(body[i+1:i+5]), 16, 16)
+	if err != nil {
+		return -1
+	}
+	return rune(n)
 }
 
 // names are the JSON names of the struct that v points to.

@@ -15,7 +15,7 @@ type credentials struct {
 	Count    int    `json:"count"`
 }
 
-// secure-defaults 14a
+// secure-defaults 14a, 14d
 func TestDecode(t *testing.T) {
 	t.Parallel()
 	const ct = "application/json"
@@ -40,6 +40,12 @@ func TestDecode(t *testing.T) {
 		{"number out of range", ct, `{"count":1e99}`, problem.Invalid, "count", "field_wrong_type"},
 		{"not UTF-8", ct, "{\"username\":\"\xff\"}", problem.Invalid, "", "json_malformed"},
 		{"deep", ct, `{"x":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `}`, problem.Invalid, "", "json_malformed"},
+		{"as deep as it may be", ct, `{"x":` + strings.Repeat("[", 31) + strings.Repeat("]", 31) + `}`, -1, "", ""}, // secure-defaults 14d
+		{"one deeper", ct, `{"x":` + strings.Repeat("[", 32) + strings.Repeat("]", 32) + `}`, problem.Invalid, "", "json_malformed"},
+		{"thousands of members", ct, `{"x":[1` + strings.Repeat(",1", 2000) + `]}`, problem.Invalid, "", "json_malformed"},
+		{"half a surrogate pair", ct, `{"username":"\ud800"}`, problem.Invalid, "", "json_malformed"},
+		{"its other half", ct, `{"username":"\udc00\ud800"}`, problem.Invalid, "", "json_malformed"},
+		{"a whole pair", ct, `{"username":"\ud83d\ude00 \\ud800"}`, -1, "", ""},
 		{"large", ct, `{"username":"` + strings.Repeat("a", web.MaxBody) + `"}`, problem.TooLarge, "", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -146,13 +146,26 @@ func (s *Web) clientAddress(r *http.Request) netip.Addr {
 		if !s.trusted(addr) {
 			break
 		}
-		next, err := netip.ParseAddr(strings.TrimSpace(hop))
-		if err != nil {
+		next, ok := parseHop(strings.TrimSpace(hop))
+		if !ok {
 			break
 		}
-		addr = next.Unmap().WithZone("")
+		addr = next
 	}
 	return addr
+}
+
+// parseHop reads one entry of X-Forwarded-For, which some proxies write with a port.
+func parseHop(hop string) (netip.Addr, bool) {
+	a, err := netip.ParseAddr(hop)
+	if err != nil {
+		ap, err := netip.ParseAddrPort(hop)
+		if err != nil {
+			return netip.Addr{}, false
+		}
+		a = ap.Addr()
+	}
+	return a.Unmap().WithZone(""), true
 }
 
 func (s *Web) trusted(a netip.Addr) bool {

@@ -45,6 +45,7 @@ func handle(h web.Handler) func(*web.Web, *http.ServeMux) {
 	return func(s *web.Web, mux *http.ServeMux) { mux.Handle("POST /x", s.Handle(h)) }
 }
 
+// secure-defaults 15c, 15d
 func TestErrorsBecomeAnswers(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -185,6 +186,8 @@ func TestClientAddress(t *testing.T) {
 		{"header of a stranger", "192.0.2.1:9", "198.51.100.7", "192.0.2.1"},
 		{"trusted proxy", "10.0.0.1:9", "198.51.100.7", "198.51.100.7"},
 		{"client forged the left end", "10.0.0.1:9", "203.0.113.5, 198.51.100.7", "198.51.100.7"},
+		{"with a port", "10.0.0.1:9", "198.51.100.7:5555", "198.51.100.7"},
+		{"IPv6 with a port", "10.0.0.1:9", "[2001:db8::1]:5555", "2001:db8::1"},
 		{"two proxies", "10.0.0.1:9", "198.51.100.7, 10.0.0.2", "198.51.100.7"},
 		{"garbage", "10.0.0.1:9", "x", "10.0.0.1"},
 		{"mapped", "[::ffff:192.0.2.1]:9", "", "192.0.2.1"},
