@@ -84,7 +84,7 @@ input; it is never an argument.`,
 			if err != nil {
 				return err
 			}
-			u, err := accounts.Register(ctx, args[0], password, roles, fromCLI)
+			u, err := accounts.Add(ctx, account.NewUser{Username: args[0], Password: password, Roles: roles}, fromCLI)
 			if err != nil {
 				return err
 			}
