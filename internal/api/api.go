@@ -96,7 +96,7 @@ func (a *API) Routes(mux *http.ServeMux) {
 			mux.Handle(method+" "+prefix+path, a.Web.Handle(a.sameOrigin(h)))
 		}
 		guarded := func(method, path string, h web.Handler) {
-			mux.Handle(method+" "+prefix+path, require(a.Web.Handle(h)))
+			mux.Handle(method+" "+prefix+path, require(a.Web.Handle(a.sameOrigin(h))))
 		}
 		open("POST", "/register", a.register)
 		open("POST", "/bootstrap", a.bootstrap)

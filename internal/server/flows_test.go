@@ -158,7 +158,8 @@ func TestCookies(t *testing.T) {
 	r.want(r.call(c, "GET", "/protected", "", ""), 401, "token_missing")
 }
 
-// A page of another origin can neither log its visitor in nor spend the cookie. ASVS 3.5.1, 3.5.2
+// A page of another origin can neither log its visitor in nor change anything, whatever the credential.
+// secure-defaults 9f; ASVS 3.5.1, 3.5.2
 func TestOrigin(t *testing.T) {
 	t.Parallel()
 	r := start(t, func(c *config.Config) { c.API.Origins = []string{"https://app.example"} })
@@ -166,11 +167,22 @@ func TestOrigin(t *testing.T) {
 	login := func(header ...string) answer {
 		return r.call(c, "POST", "/login", "", credentials("user1", "password1"), header...)
 	}
-	r.want(login("Origin", "https://evil.example"), 403, "origin_refused")
-	r.want(login("Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site"), 403, "origin_refused")
 	r.want(login("Origin", r.url), 200, "")
 	r.want(login("Origin", "https://app.example", "Sec-Fetch-Site", "cross-site"), 200, "")
 	r.want(r.call(c, "POST", "/login", "", "username=user1&password=password1"), 415, "unsupported_media_type")
+	token := r.want(login(), 200, "").str("access_token")
+	for _, route := range []string{
+		"POST /login", "POST /register", "POST /bootstrap", "POST /refresh", "POST /logout", "DELETE /logout", "PATCH /account",
+		"POST /account/password", "DELETE /account/sessions", "DELETE /account/sessions/x",
+	} {
+		method, path, _ := strings.Cut(route, " ")
+		for _, header := range [][]string{{"Origin", "https://evil.example"}, {"Sec-Fetch-Site", "cross-site"}, {"Origin", "null"}} {
+			if got := r.call(c, method, path, token, "", header...); got.status != 403 || got.str("error") != "origin_refused" {
+				t.Errorf("%s with %v: got %d %s, want 403 origin_refused", route, header, got.status, got.raw)
+			}
+		}
+	}
+	r.want(r.call(c, "GET", "/account", token, ""), 200, "")
 }
 
 func TestPasswordChangeEndsOthers(t *testing.T) {
