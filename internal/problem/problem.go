@@ -4,6 +4,7 @@
 package problem
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -121,11 +122,15 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Kind, e.Cause}
 }
 
-// From finds the *Error in err; an error that holds none is Internal, with err
-// as its cause, so that nothing unforeseen is ever shown to a caller.
+// From finds the *Error in err. One that holds none is Internal, with err as its cause, so that nothing unforeseen is
+// ever shown to a caller; but a request that was given up, by its client or for its deadline, is no fault of ours and
+// Unavailable.
 func From(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return &Error{Kind: Unavailable, Code: "temporarily_unavailable", RetryAfter: time.Second, Cause: err}
 	}
 	return Wrap(Internal, "server_error", err)
 }

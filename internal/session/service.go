@@ -85,8 +85,9 @@ type Login struct {
 	Replaces ID
 }
 
-// Begin starts a session and returns it, its first refresh token and the user as
-// the store knows them at that moment, the session's CreatedAt. What it replaces ends if it begins, and only then. A user who was disabled or changed the
+// Begin starts a session and returns it, its first refresh token, and the user as
+// the store knows them at that moment, which is the session's CreatedAt. What it
+// replaces ends if it begins, and only then. A user who was disabled or changed the
 // password since the credentials were verified is problem.Unauthenticated, wrapping ErrUserGone.
 func (s *Service) Begin(ctx context.Context, l Login, from audit.From) (Session, Refresh, account.User, error) {
 	now := s.instant()

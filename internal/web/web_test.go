@@ -2,8 +2,10 @@ package web_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -58,6 +60,8 @@ func TestErrorsBecomeAnswers(t *testing.T) {
 		{"a field", problem.InvalidField("username", "field_missing"), 400, "invalid_request", "username"},
 		{"wrapped", errors.Join(nil, problem.New(problem.Conflict, "username_taken")), 409, "username_taken", ""},
 		{"unforeseen", errors.New("the password is hunter2"), 500, "server_error", ""},
+		{"the client has gone", fmt.Errorf("rotate session: %w", context.Canceled), 503, "temporarily_unavailable", ""},
+		{"too slow", fmt.Errorf("rotate session: %w", context.DeadlineExceeded), 503, "temporarily_unavailable", ""},
 		{"unavailable", &problem.Error{Kind: problem.Unavailable, Code: "hashing_busy", RetryAfter: 1500e6}, 503, "hashing_busy", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -77,7 +81,7 @@ func TestErrorsBecomeAnswers(t *testing.T) {
 			if tt.status == 500 && !strings.Contains(log, "hunter2") {
 				t.Error("the cause is not in the log")
 			}
-			if tt.status == 503 && res.Header.Get("Retry-After") != "2" {
+			if tt.code == "hashing_busy" && res.Header.Get("Retry-After") != "2" {
 				t.Errorf("Retry-After: got %q, want 2 (rounded up)", res.Header.Get("Retry-After"))
 			}
 		})
