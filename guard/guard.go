@@ -36,6 +36,10 @@ type Config struct {
 	OnError ErrorWriter
 	// Realm is the realm of challenges, default "api".
 	Realm string
+	// CacheSize is how many verified access tokens are remembered, so that the signature of each
+	// is verified once (see jwt.Cache): default 16384, of up to about 2 KB each; negative: none.
+	// Expiry, revocation and every requirement are checked on each use all the same.
+	CacheSize int
 	// Leeway forgives clocks that differ, default 0, at most 60 seconds.
 	Leeway time.Duration
 	// Now is the clock, default time.Now.
@@ -75,7 +79,7 @@ func (f RevocationFunc) Revoked(t *Token) (bool, error) { return f(t) }
 type Guard struct {
 	cfg     Config
 	base    policy // no requirements
-	refresh *jwt.Verifier
+	refresh *jwt.Cache[*Token]
 }
 
 // New makes a Guard. It fails where keys, issuer or audience are missing and
@@ -85,7 +89,7 @@ func New(c Config) (*Guard, error) {
 		return nil, errors.New("guard: Types and InsecureAnyType exclude one another")
 	}
 	g := &Guard{cfg: c.withDefaults()}
-	access, err := g.verifier(g.cfg.Types)
+	access, err := g.verifier(g.cfg.Types, g.cfg.CacheSize)
 	if err != nil {
 		return nil, fmt.Errorf("guard: %w", err)
 	}
@@ -93,7 +97,7 @@ func New(c Config) (*Guard, error) {
 	if !c.InsecureAnyType {
 		refreshTypes = []string{"refresh+jwt", "JWT"}
 	}
-	if g.refresh, err = g.verifier(refreshTypes); err != nil {
+	if g.refresh, err = g.verifier(refreshTypes, 0); err != nil {
 		return nil, fmt.Errorf("guard: %w", err)
 	}
 	g.base = policy{verifier: access, onError: g.cfg.OnError}
@@ -112,6 +116,7 @@ func (c Config) withDefaults() Config {
 	}
 	c.Cookie = c.Cookie.withDefaults()
 	c.Realm = cmp.Or(c.Realm, "api")
+	c.CacheSize = max(0, cmp.Or(c.CacheSize, defaultCacheSize))
 	if c.OnError == nil {
 		c.OnError = WriteError
 	}
@@ -121,9 +126,12 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// verifier checks tokens of these typ, or of any where that is waived.
-func (g *Guard) verifier(types []string) (*jwt.Verifier, error) {
-	return jwt.NewVerifier(jwt.Config{
+// defaultCacheSize covers ten thousand callers at a time.
+const defaultCacheSize = 16384
+
+// verifier checks tokens of these typ, or of any where that is waived, and remembers so many.
+func (g *Guard) verifier(types []string, remember int) (*jwt.Cache[*Token], error) {
+	v, err := jwt.NewVerifier(jwt.Config{
 		Keys: g.cfg.Keys, Issuer: g.cfg.Issuer, Audience: g.cfg.Audience, Types: types,
 		Leeway: g.cfg.Leeway, Now: g.cfg.Now,
 		InsecureAnyIssuer:   g.cfg.InsecureAnyIssuer,
@@ -131,6 +139,19 @@ func (g *Guard) verifier(types []string) (*jwt.Verifier, error) {
 		InsecureAnyType:     g.cfg.InsecureAnyType && len(types) == 0,
 		InsecureNoExpiry:    g.cfg.InsecureNoExpiry,
 	})
+	if err != nil {
+		return nil, err
+	}
+	return jwt.NewCache(v, remember, g.newToken), nil
+}
+
+// newToken is made once for each verification, and shared by all requests that bring the token.
+func (g *Guard) newToken(c *jwt.Claims) *Token {
+	t := &Token{Claims: c, guard: g}
+	if list, ok := g.cfg.Revocations.(*RevocationList); ok {
+		list.prepare(t)
+	}
+	return t
 }
 
 // Require is middleware that lets a request through to its handler only with a
@@ -154,6 +175,27 @@ func (g *Guard) Check(r *http.Request, reqs ...Requirement) (*Token, error) {
 	return t, nil
 }
 
+// CheckToken is Check for a token that did not come in an HTTP request: in the metadata of a gRPC
+// call, in the first message of a WebSocket. Requirements about where the token stands say
+// nothing here, Optional included. The error is an *Error.
+func (g *Guard) CheckToken(ctx context.Context, token string, reqs ...Requirement) (*Token, error) {
+	p := g.compile(reqs)
+	t, err := g.verify(ctx, p, token)
+	if err == nil {
+		err = g.judge(ctx, p, t)
+	}
+	if err != nil {
+		err.Realm = g.cfg.Realm
+		return nil, err
+	}
+	return t, nil
+}
+
+// WithIdentity is ctx with t as its Identity, for what Require does not stand before.
+func WithIdentity(ctx context.Context, t *Token) context.Context {
+	return context.WithValue(ctx, identityKey{}, t)
+}
+
 type handler struct {
 	guard  *Guard
 	policy *policy
@@ -175,7 +217,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	// A guard further out may have let somebody in whom this one did not find.
 	if t != nil || Identity(r.Context()) != nil {
-		r = r.WithContext(context.WithValue(r.Context(), identityKey{}, t))
+		r = r.WithContext(WithIdentity(r.Context(), t))
 	}
 	h.next.ServeHTTP(w, r)
 }
@@ -219,32 +261,42 @@ func (g *Guard) decide(r *http.Request, p *policy) (*Token, *Error) {
 		}
 		return nil, refuse(TokenMissing, nil)
 	}
-	claims, cause := p.verifier.Verify(r.Context(), cred.token)
-	if cause != nil && strings.HasPrefix(cred.token, refreshPrefix) {
-		return nil, refuse(TokenWrongType, errKind)
-	}
-	if cause != nil {
-		return nil, g.refuseVerification(cause)
-	}
-	t := &Token{Claims: claims}
-	if p.wrongKind(t, g.cfg.InsecureAnyType) {
-		return t, refuse(TokenWrongType, errKind)
-	}
-	if t.Has("cnf") { // RFC 7800: whoever holds it must prove a key as well
-		return t, refuse(TokenInvalid, errBound)
+	t, err := g.verify(r.Context(), p, cred.token)
+	if err != nil {
+		return t, err
 	}
 	if cred.ambient {
 		if err := g.cfg.Cookie.checkCSRF(r, t); err != nil {
 			return t, refuse(CSRFFailed, err)
 		}
 	}
-	if err := g.checkRevoked(p, t); err != nil {
-		return t, err
+	return t, g.judge(r.Context(), p, t)
+}
+
+// verify says what the token is: genuine, alive and of the kind that the route wants.
+func (g *Guard) verify(ctx context.Context, p *policy, token string) (*Token, *Error) {
+	t, err := p.verifier.Verify(ctx, token)
+	if err != nil && strings.HasPrefix(token, refreshPrefix) {
+		return nil, refuse(TokenWrongType, errKind)
 	}
-	if err := p.meet(r.Context(), t, g.cfg.Now); err != nil {
-		return t, err
+	if err != nil {
+		return nil, g.refuseVerification(err)
+	}
+	if p.wrongKind(t, g.cfg.InsecureAnyType) {
+		return t, refuse(TokenWrongType, errKind)
+	}
+	if t.Has("cnf") { // RFC 7800: whoever holds it must prove a key as well
+		return t, refuse(TokenInvalid, errBound)
 	}
 	return t, nil
+}
+
+// judge says whether the token still counts and may do what the route does.
+func (g *Guard) judge(ctx context.Context, p *policy, t *Token) *Error {
+	if err := g.checkRevoked(p, t); err != nil {
+		return err
+	}
+	return p.meet(ctx, t, g.cfg.Now)
 }
 
 var (

@@ -19,7 +19,7 @@ type Requirement struct{ apply func(*Guard, *policy) error }
 // policy is the requirements of a route, compiled.
 type policy struct {
 	sourceSet
-	verifier       *jwt.Verifier
+	verifier       *jwt.Cache[*Token]
 	optional       bool
 	refresh        bool // JWT refresh tokens instead of access tokens
 	typed          bool // Type: the header typ says what kind of token it is
@@ -102,7 +102,7 @@ func Type(any ...string) Requirement {
 			return errors.New("Type needs a typ and excludes Refresh")
 		}
 		p.typed = true
-		p.verifier, err = g.verifier(any)
+		p.verifier, err = g.verifier(any, 0)
 		return err
 	}}
 }

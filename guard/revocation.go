@@ -53,6 +53,7 @@ var ErrStale = errors.New("guard: revocation list is stale")
 type RevocationList struct {
 	maxStaleness time.Duration
 	now          func() time.Time
+	watchers     watchers
 	touched      atomic.Pointer[time.Time] // with its monotonic reading: a clock set back does not keep it fresh
 
 	seed   maphash.Seed
@@ -94,6 +95,7 @@ func (l *RevocationList) Add(es ...RevocationEntry) {
 		l.count += len(next)
 		l.shards[i].Store(&next)
 	}
+	l.watchers.notify(es)
 }
 
 // Reset replaces the whole list. An entry that is in both is never missed
@@ -114,6 +116,7 @@ func (l *RevocationList) Reset(es []RevocationEntry) {
 		l.count += len(next)
 		l.shards[i].Store(&next)
 	}
+	l.watchers.notifyAll()
 }
 
 // Touch says that the list is now up to date, after the feed was read.
@@ -169,6 +172,12 @@ func (l *RevocationList) Revoked(t *Token) (bool, error) {
 		l.stops(RevokedClient, t.ClientID(), iat) ||
 		l.stops(RevokedKey, t.KeyID(), iat), nil
 }
+
+// handles is what of a token a list looks up, computed once.
+type handles struct{}
+
+// prepare computes t's handles. It is called before t is shared.
+func (l *RevocationList) prepare(t *Token) {}
 
 func (l *RevocationList) stops(kind, handle string, iat int64) bool {
 	if handle == "" {

@@ -15,6 +15,8 @@ import (
 // need not ask first.
 type Token struct {
 	*jwt.Claims
+	guard   *Guard  // whose verification it passed; nil for one that a program made itself
+	handles handles // what a RevocationList looks up
 }
 
 // claims of a nil token are empty.

@@ -110,6 +110,9 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
 		return nil, err
 	}
 	t, err := open(v.c.Keys, token, v.c.MaxSize, v.c.Critical)
+	if errors.Is(err, ErrUnknownKey) && v.refetch(ctx) {
+		t, err = open(v.c.Keys, token, v.c.MaxSize, v.c.Critical)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -124,6 +127,12 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
 		return nil, err
 	}
 	return claims, nil
+}
+
+// refetch asks Keys that can look for new ones to do so; true where there are.
+func (v *Verifier) refetch(ctx context.Context) bool {
+	keys, ok := v.c.Keys.(interface{ Refetch(context.Context) bool })
+	return ok && keys.Refetch(ctx)
 }
 
 // accept checks the registered claims (RFC 7519 section 4.1).

@@ -28,6 +28,7 @@ var house = []struct {
 	// Public: the standard library only, in their tests too, so that importing them adds nothing to a go.sum.
 	{"jwt", row{}},
 	{"guard", row{house: "jwt"}},
+	{"client", row{}},
 
 	{"internal/problem", row{}},
 	{"internal/config", row{modules: "github.com/goccy/go-yaml"}},

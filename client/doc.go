@@ -1,0 +1,2 @@
+// Package client keeps a token fresh for a program that calls an API.
+package client
