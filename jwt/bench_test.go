@@ -140,3 +140,23 @@ func benchSigner(b *testing.B, key crypto.Signer, err error, message []byte, opt
 		}
 	})
 }
+
+func BenchmarkVerifyInto(b *testing.B) {
+	k := newKey(b, jwt.HS256)
+	token := signPayload(b, k, "at+jwt", benchPayload)
+	v, err := jwt.NewVerifier(jwt.Config{
+		Keys: newKeySet(b, k), Issuer: "https://id.example.com",
+		Audience: []string{"https://api.example.com"}, Types: []string{"at+jwt"},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	var c jwt.Claims
+	ctx := b.Context()
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := v.VerifyInto(ctx, token, &c); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

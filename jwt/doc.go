@@ -42,6 +42,9 @@
 // Verifier takes its keys from a [Keys] once for each token; a set that rotates hands out a new
 // *KeySet when it changes. [VerifySignature] and [DecodeUnverified] stop earlier, and say so.
 //
+// A [Cache] before a Verifier verifies each signature once and checks everything else on each use.
+// [Verifier.VerifyInto] reuses the memory of claims.
+//
 // # What is refused
 //
 // One token has one spelling: base64url without padding, line breaks or stray bits in its last

@@ -193,3 +193,55 @@ func ExampleVerifySignature() {
 	fmt.Println(header.Type, string(payload), err)
 	// Output: statement+jwt {"version":3} <nil>
 }
+
+func ExampleCache() {
+	key, err := jwt.GenerateKey(jwt.EdDSA)
+	if err != nil {
+		panic(err)
+	}
+	keys, _ := jwt.NewKeySet(key)
+	v, err := jwt.NewVerifier(jwt.Config{
+		Keys: keys, Issuer: "https://id.example.com", Audience: []string{"https://api.example.com"}, Types: []string{"at+jwt"},
+	})
+	if err != nil {
+		panic(err)
+	}
+	token, _ := jwt.Sign(key, "at+jwt", map[string]any{
+		"iss": "https://id.example.com", "aud": "https://api.example.com", "sub": "user1", "exp": time.Now().Add(time.Minute).Unix(),
+	})
+	subjects := jwt.NewCache(v, 1000, (*jwt.Claims).Subject)
+	for range 2 { // the second time without a look at the signature
+		subject, _, err := subjects.Verify(context.Background(), token)
+		fmt.Println(subject, err)
+	}
+	// Output:
+	// user1 <nil>
+	// user1 <nil>
+}
+
+func ExampleVerifier_VerifyInto() {
+	key, err := jwt.GenerateKey(jwt.EdDSA)
+	if err != nil {
+		panic(err)
+	}
+	keys, _ := jwt.NewKeySet(key)
+	v, err := jwt.NewVerifier(jwt.Config{
+		Keys: keys, Issuer: "https://id.example.com", Audience: []string{"https://api.example.com"}, Types: []string{"at+jwt"},
+	})
+	if err != nil {
+		panic(err)
+	}
+	var claims jwt.Claims // for one token after the other
+	for _, name := range []string{"ani", "budi"} {
+		token, _ := jwt.Sign(key, "at+jwt", map[string]any{
+			"iss": "https://id.example.com", "aud": "https://api.example.com", "sub": name, "exp": time.Now().Add(time.Minute).Unix(),
+		})
+		if err := v.VerifyInto(context.Background(), token, &claims); err != nil {
+			panic(err)
+		}
+		fmt.Println(claims.Subject())
+	}
+	// Output:
+	// ani
+	// budi
+}

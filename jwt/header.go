@@ -26,6 +26,7 @@ const maxHeader = 4 << 10
 type segment struct {
 	text string
 	typ  string
+	mid  *midstate // HMAC: of the text and the dot after it
 }
 
 // commonSegments prepares the headers of the types that most tokens have.
@@ -33,7 +34,11 @@ func commonSegments(k *Key) []segment {
 	types := [...]string{"at+jwt", "JWT", ""}
 	list := make([]segment, 0, len(types))
 	for _, typ := range types {
-		list = append(list, segment{text: string(appendSegment(nil, k, typ)), typ: typ})
+		s := segment{text: string(appendSegment(nil, k, typ)), typ: typ}
+		if k.spec.family == familyHMAC {
+			s.mid = newMidstate(k.size, k.private.secret, s.text+".")
+		}
+		list = append(list, s)
 	}
 	return list
 }

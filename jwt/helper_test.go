@@ -128,6 +128,11 @@ func claimsWith(members ...string) string {
 	return "{" + strings.Join(list, ",") + "}"
 }
 
+// claimsUntil are such claims that expire at exp.
+func claimsUntil(exp time.Time) string {
+	return fmt.Sprintf(`{"iss":%q,"aud":%q,"exp":%d}`, issuer, audience, exp.Unix())
+}
+
 const goodHeader = `{"alg":"HS256","kid":"k1","typ":"at+jwt"}`
 
 // vectors reads a file of test vectors, which stand beside the project and not in it.

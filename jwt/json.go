@@ -1,9 +1,6 @@
 package jwt
 
-import (
-	"math/bits"
-	"unicode/utf8"
-)
+import "unicode/utf8"
 
 // A strict scanner for one JSON object (RFC 8259), in one pass and without reflection. It refuses
 // what encoding/json forgives: duplicate names at any level (RFC 7515 section 4, RFC 7519 section
@@ -55,21 +52,30 @@ func (o *object) at(i int) *member {
 	return &o.more[i-inlineMembers]
 }
 
-func (o *object) add(m member) {
-	if o.n < inlineMembers {
-		o.inline[o.n] = m
-	} else {
-		o.more = append(o.more, m)
-	}
+// next is where the next member is to be written.
+func (o *object) next() *member {
 	o.n++
+	if o.n <= inlineMembers {
+		return &o.inline[o.n-1]
+	}
+	o.more = append(o.more, member{})
+	return &o.more[len(o.more)-1]
 }
 
-// scanner reads s from i on. The first fault stops it and stands in fault.
+// scanner checks s. Its methods take the index at which something begins and return the one after
+// its end, or failed, with the fault in fault: an index in a register is much faster than one in
+// the struct.
 type scanner struct {
 	s     string
-	i     int
 	depth int
 	fault string
+}
+
+const failed = -1
+
+func (p *scanner) fail(fault string) int {
+	p.fault = fault
+	return failed
 }
 
 // scanObject fills o with the members of the one object that s must be. The fault returned is ""
@@ -78,209 +84,219 @@ func scanObject(s string, o *object) (fault string) {
 	if !utf8.ValidString(s) {
 		return "not UTF-8"
 	}
-	o.src, o.n, o.more = s, 0, nil
+	return scanUTF8(s, o)
+}
+
+// scanUTF8 is scanObject for what is known to be UTF-8.
+func scanUTF8(s string, o *object) (fault string) {
+	o.src, o.n, o.more = s, 0, o.more[:0]
 	p := scanner{s: s}
-	p.space()
-	if p.i == len(s) || s[p.i] != '{' {
+	i := skip(s, 0)
+	if i == len(s) || s[i] != '{' {
 		return "not a JSON object"
 	}
-	if !p.object(o) {
+	if i = p.object(i, o); i == failed {
 		return p.fault
 	}
-	p.space()
-	if p.i != len(s) {
+	if skip(s, i) != len(s) {
 		return "more than one JSON value"
 	}
 	return ""
 }
 
-func (p *scanner) fail(fault string) bool {
-	p.fault = fault
-	return false
-}
-
-// space skips white space, which a compact token rarely has: only the first look is inlined.
-func (p *scanner) space() {
-	if p.i < len(p.s) && p.s[p.i] <= ' ' {
-		p.blank()
+// skip skips white space, which a compact token rarely has.
+func skip(s string, i int) int {
+	for i < len(s) && (s[i] == ' ' || s[i] == '\n' || s[i] == '\r' || s[i] == '\t') {
+		i++
 	}
+	return i
 }
 
-func (p *scanner) blank() {
-	for p.i < len(p.s) {
-		switch p.s[p.i] {
-		case ' ', '\t', '\n', '\r':
-			p.i++
-		default:
-			return
-		}
-	}
-}
-
-// take skips white space and then c.
-func (p *scanner) take(c byte) bool {
-	p.space()
-	if p.i < len(p.s) && p.s[p.i] == c {
-		p.i++
-		return true
-	}
-	return false
-}
-
-// object reads an object, p.i standing on its brace; into, where not nil, receives the members.
-func (p *scanner) object(into *object) bool {
+// object reads the object whose brace stands at i; into, where not nil, receives the members.
+func (p *scanner) object(i int, into *object) int {
 	if p.depth++; p.depth > maxDepth {
 		return p.fail("nested too deeply")
 	}
-	p.i++
+	s := p.s
 	var seen names
-	for first := true; !p.take('}'); first = false {
-		if !first && !p.take(',') {
-			return p.fail("bad JSON object")
+	if i = skip(s, i+1); i < len(s) && s[i] == '}' {
+		p.depth--
+		return i + 1
+	}
+	var unindexed member
+	for m := &unindexed; ; {
+		if into != nil {
+			m = into.next()
 		}
-		var m member
-		if !p.member(&m) {
-			return false
+		if i = p.member(i, m); i == failed {
+			return failed
 		}
-		if !seen.add(p.s, m.name, m.escaped) {
+		if !seen.add(s, m.name, m.escaped) {
 			return p.fail("duplicate name")
 		}
-		if into != nil {
-			into.add(m)
+		if i = skip(s, i); i < len(s) && s[i] == ',' {
+			i = skip(s, i+1)
+			continue
 		}
+		break
 	}
-	if !seen.unique(p.s) {
+	if i == len(s) || s[i] != '}' {
+		return p.fail("bad JSON object")
+	}
+	if !seen.unique(s) {
 		return p.fail("duplicate name")
 	}
 	p.depth--
-	return true
+	return i + 1
 }
 
-func (p *scanner) member(m *member) bool {
-	if !p.take('"') {
+// member reads a name and its value. What most members of most tokens are, a plain name, a colon and
+// a plain string or a whole number, is read here and the rest by the methods below.
+func (p *scanner) member(i int, m *member) int {
+	s := p.s
+	if i == len(s) || s[i] != '"' {
 		return p.fail("bad JSON object")
 	}
-	m.name.from = uint32(p.i)
-	if !p.str(&m.escaped) {
-		return false
+	from := i + 1
+	m.escaped = false
+	if i = plainEnd(s, from); i < len(s)-2 && s[i] == '"' && s[i+1] == ':' {
+		m.name = span{uint32(from), uint32(i)}
+		from = i + 2
+		switch c := s[from]; {
+		case c == '"':
+			if i = plainEnd(s, from+1); i < len(s) && s[i] == '"' {
+				m.kind, m.value = kindString, span{uint32(from), uint32(i + 1)}
+				return i + 1
+			}
+		case c-'1' <= 8:
+			if i = digits(s, from+1); i < len(s) && (s[i] == ',' || s[i] == '}') {
+				m.kind, m.value = kindNumber, span{uint32(from), uint32(i)}
+				return i
+			}
+		}
+	} else {
+		if i = p.str(from, &m.escaped); i == failed {
+			return failed
+		}
+		m.name = span{uint32(from), uint32(i - 1)}
+		if i = skip(s, i); i == len(s) || s[i] != ':' {
+			return p.fail("bad JSON object")
+		}
+		from = i + 1
 	}
-	m.name.to = uint32(p.i - 1)
-	if !p.take(':') {
-		return p.fail("bad JSON object")
-	}
-	p.space()
-	m.value.from = uint32(p.i)
-	ok := false
-	m.kind, ok = p.value()
-	m.value.to = uint32(p.i)
-	return ok
+	from = skip(s, from)
+	m.kind, i = p.value(from)
+	m.value = span{uint32(from), uint32(i)}
+	return i
 }
 
-// value reads any value, p.i standing on its first byte.
-func (p *scanner) value() (kind, bool) {
-	if p.i == len(p.s) {
+// value reads any value, whose first byte stands at i.
+func (p *scanner) value(i int) (kind, int) {
+	if i == len(p.s) {
 		return 0, p.fail("bad JSON value")
 	}
-	switch c := p.s[p.i]; c {
+	switch p.s[i] {
 	case '"':
-		p.i++
 		escaped := false
-		ok := p.str(&escaped)
-		if escaped {
-			return kindEscaped, ok
+		if i = p.str(i+1, &escaped); escaped {
+			return kindEscaped, i
 		}
-		return kindString, ok
+		return kindString, i
 	case '{':
-		return kindObject, p.object(nil)
+		return kindObject, p.object(i, nil)
 	case '[':
-		return kindArray, p.array()
+		return kindArray, p.array(i)
 	case 't':
-		return kindTrue, p.literal("true")
+		return kindTrue, p.literal(i, "true")
 	case 'f':
-		return kindFalse, p.literal("false")
+		return kindFalse, p.literal(i, "false")
 	case 'n':
-		return kindNull, p.literal("null")
+		return kindNull, p.literal(i, "null")
 	default:
-		return kindNumber, p.number()
+		return kindNumber, p.number(i)
 	}
 }
 
-func (p *scanner) literal(word string) bool {
-	if end := p.i + len(word); end <= len(p.s) && p.s[p.i:end] == word {
-		p.i = end
-		return true
+func (p *scanner) literal(i int, word string) int {
+	if end := i + len(word); end <= len(p.s) && p.s[i:end] == word {
+		return end
 	}
 	return p.fail("bad JSON value")
 }
 
-func (p *scanner) array() bool {
+// array reads the array whose bracket stands at i.
+func (p *scanner) array(i int) int {
 	if p.depth++; p.depth > maxDepth {
 		return p.fail("nested too deeply")
 	}
-	p.i++
-	for first := true; !p.take(']'); first = false {
-		if !first && !p.take(',') {
-			return p.fail("bad JSON array")
+	s := p.s
+	if i = skip(s, i+1); i < len(s) && s[i] == ']' {
+		p.depth--
+		return i + 1
+	}
+	for {
+		if _, i = p.value(i); i == failed {
+			return failed
 		}
-		p.space()
-		if _, ok := p.value(); !ok {
-			return false
+		if i = skip(s, i); i < len(s) && s[i] == ',' {
+			i = skip(s, i+1)
+			continue
 		}
+		break
+	}
+	if i == len(s) || s[i] != ']' {
+		return p.fail("bad JSON array")
 	}
 	p.depth--
-	return true
+	return i + 1
 }
 
 // number reads the grammar of RFC 8259 section 6: no leading zero or plus, digits on both sides
 // of the point.
-func (p *scanner) number() bool {
-	if p.i < len(p.s) && p.s[p.i] == '-' {
-		p.i++
-	}
-	if p.i < len(p.s) && p.s[p.i] == '0' {
-		p.i++
-	} else if !p.digits() {
-		return p.fail("bad JSON value")
-	}
-	if p.i < len(p.s) && p.s[p.i] == '.' {
-		p.i++
-		if !p.digits() {
-			return p.fail("bad JSON number")
-		}
-	}
-	if p.i < len(p.s) && p.s[p.i]|0x20 == 'e' {
-		p.i++
-		if p.i < len(p.s) && (p.s[p.i] == '+' || p.s[p.i] == '-') {
-			p.i++
-		}
-		if !p.digits() {
-			return p.fail("bad JSON number")
-		}
-	}
-	return true
-}
-
-func (p *scanner) digits() bool {
-	i := p.i
-	for i < len(p.s) && p.s[i]-'0' <= 9 {
+func (p *scanner) number(i int) int {
+	s := p.s
+	if i < len(s) && s[i] == '-' {
 		i++
 	}
-	found := i > p.i
-	p.i = i
-	return found
+	end := digits(s, i)
+	if i == end || s[i] == '0' && end > i+1 {
+		return p.fail("bad JSON value")
+	}
+	if i = end; i < len(s) && s[i] == '.' {
+		if end = digits(s, i+1); end == i+1 {
+			return p.fail("bad JSON number")
+		}
+		i = end
+	}
+	if i < len(s) && s[i]|0x20 == 'e' {
+		if i++; i < len(s) && (s[i] == '+' || s[i] == '-') {
+			i++
+		}
+		if end = digits(s, i); end == i {
+			return p.fail("bad JSON number")
+		}
+		i = end
+	}
+	return i
 }
 
-// str reads a string to past its closing quote, p.i standing past the opening one.
-func (p *scanner) str(escaped *bool) bool {
+// digits is where the digits that stand at i end.
+func digits(s string, i int) int {
+	for i < len(s) && s[i]-'0' <= 9 {
+		i++
+	}
+	return i
+}
+
+// str reads a string whose text begins at i, to past its closing quote.
+func (p *scanner) str(i int, escaped *bool) int {
 	for {
-		i := plainEnd(p.s, p.i)
-		p.i = i
+		i = plainEnd(p.s, i)
 		switch {
 		case i == len(p.s):
 			return p.fail("unterminated JSON string")
 		case p.s[i] == '"':
-			p.i++
-			return true
+			return i + 1
 		case p.s[i] != '\\':
 			return p.fail("control character in a JSON string")
 		}
@@ -289,27 +305,6 @@ func (p *scanner) str(escaped *bool) bool {
 		if n == 0 {
 			return p.fail("bad escape in a JSON string")
 		}
-		p.i += n
+		i += n
 	}
-}
-
-// plainEnd is where the run of ordinary characters that starts at i ends: at a quote, a backslash,
-// a control character or the end of s. It looks at eight bytes at a time: in each of the three
-// terms the lowest high bit that is set belongs to the first such byte.
-func plainEnd(s string, i int) int {
-	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	for ; len(s)-i >= 8; i += 8 {
-		w := s[i : i+8]
-		x := uint64(w[0]) | uint64(w[1])<<8 | uint64(w[2])<<16 | uint64(w[3])<<24 |
-			uint64(w[4])<<32 | uint64(w[5])<<40 | uint64(w[6])<<48 | uint64(w[7])<<56
-		quote, backslash := x^'"'*ones, x^'\\'*ones
-		found := ((quote-ones)&^quote | (backslash-ones)&^backslash | (x-0x20*ones)&^x) & highs
-		if found != 0 {
-			return i + bits.TrailingZeros64(found)/8
-		}
-	}
-	for i < len(s) && s[i] != '"' && s[i] != '\\' && s[i] >= 0x20 {
-		i++
-	}
-	return i
 }

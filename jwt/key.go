@@ -4,11 +4,9 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
 	"fmt"
-	"hash"
 	"log/slog"
 	"sync"
 	"unicode/utf8"
@@ -27,12 +25,13 @@ type Key struct {
 	noVerify   bool             // key_ops without "verify"
 	thumbprint string
 	segments   []segment
-	scratch    sync.Pool // of *scratch; for HMAC it holds prepared state, which is key material
+	scratch    sync.Pool // of *scratch
 }
 
 // private is what must not be shown. It stands behind a pointer, where package fmt does not look.
 type private struct {
 	secret []byte        // HMAC
+	mid    *midstate     // HMAC
 	signer crypto.Signer // every other
 	noSign bool          // key_ops without "sign"
 }
@@ -78,6 +77,9 @@ func (k *Key) finish() {
 		if k.id == "" {
 			k.id = k.thumbprint
 		}
+	}
+	if k.spec.family == familyHMAC {
+		k.private.mid = newMidstate(k.size, k.private.secret, "")
 	}
 	k.segments = commonSegments(k)
 	k.scratch.New = func() any { return k.newScratch() }
@@ -203,20 +205,19 @@ func (k *Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
 
 // scratch is what one signature or verification works in. Nothing of it is ever returned.
 type scratch struct {
-	mac hash.Hash // HMAC only, keyed
-	in  []byte    // what is signed
-	sig []byte
-	out []byte // the decoded payload
-	sum [64]byte
+	hash resumable // HMAC only
+	in   []byte    // what is signed
+	sig  []byte
+	sum  [64]byte
 }
 
 // maxScratch keeps a rare giant token from being held for ever.
 const maxScratch = 64 << 10
 
 func (k *Key) newScratch() *scratch {
-	sc := &scratch{in: make([]byte, 0, 1024), out: make([]byte, 0, 1024), sig: make([]byte, 0, k.size)}
+	sc := &scratch{sig: make([]byte, 0, k.size)}
 	if k.spec.family == familyHMAC {
-		sc.mac = hmac.New(k.spec.hash.New, k.private.secret)
+		sc.hash = newHash(k.size)
 	}
 	return sc
 }

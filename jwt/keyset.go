@@ -24,14 +24,15 @@ type KeySet struct {
 	keys    []*Key
 	byID    map[string]*Key
 	byAlg   map[Algorithm]*Key // nil where several keys share the algorithm
-	known   map[string]known   // by header segment
+	known   map[string]*known  // by header segment
 	ignored []error
 }
 
-// known is what a header segment says that has been recognised by its bytes.
+// known is what a header segment says, and which key it means.
 type known struct {
 	key    *Key
 	header Header
+	mid    *midstate // HMAC: of a header that was recognised by its bytes, and the dot after it
 }
 
 // NewKeySet makes a set of keys. Two keys of one kid, or two HMAC keys of one algorithm without a
@@ -41,7 +42,7 @@ func NewKeySet(keys ...*Key) (*KeySet, error) {
 		keys:  slices.Clone(keys),
 		byID:  make(map[string]*Key, len(keys)),
 		byAlg: make(map[Algorithm]*Key),
-		known: make(map[string]known),
+		known: make(map[string]*known),
 	}
 	for _, k := range keys {
 		if k == nil {
@@ -71,7 +72,7 @@ func (s *KeySet) recognise() {
 		for _, seg := range k.segments {
 			h := Header{Algorithm: k.alg, Type: mediaType(seg.typ), KeyID: k.id}
 			if key, err := s.choose(h); err == nil {
-				s.known[seg.text] = known{key: key, header: h}
+				s.known[seg.text] = &known{key: key, header: h, mid: seg.mid}
 			}
 		}
 	}

@@ -23,12 +23,10 @@ func (s *names) add(text string, name span, escaped bool) bool {
 		s.escaped = s.escaped || escaped
 		return true
 	}
-	word := text[name.from:name.to]
-	bit := uint64(1)
-	if len(word) > 0 {
-		bit = 1 << ((len(word)*7 + int(word[0])*3 + int(word[len(word)-1])) & 63)
-	}
+	// The byte before a name is its quote, so that even an empty one has a last byte.
+	bit := uint64(1) << (((name.to-name.from)*7 + uint32(text[name.from])*3 + uint32(text[name.to-1])) & 63)
 	if s.filter&bit != 0 {
+		word := text[name.from:name.to]
 		for _, other := range s.few[:s.n] {
 			if text[other.from:other.to] == word {
 				return false

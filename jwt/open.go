@@ -1,24 +1,28 @@
 package jwt
 
-import "strings"
+import (
+	"strings"
+	"unsafe"
+)
 
 // opened is a token whose signature has been verified and nothing else.
 type opened struct {
-	header  Header
-	payload string
+	*known
+	set  *KeySet // that has the key
+	body string  // the payload, encoded
 }
 
-// parts cuts a compact JWS (RFC 7515 section 7.1) at its two dots, without looking for more of
-// them than a third.
+// parts cuts a compact JWS (RFC 7515 section 7.1) at its first two dots. A third one is left to the
+// decoder of the signature, as no base64url.
 func parts(token string) (header, payload, signature string, ok bool) {
 	header, rest, ok1 := strings.Cut(token, ".")
 	payload, signature, ok2 := strings.Cut(rest, ".")
-	return header, payload, signature, ok1 && ok2 && strings.IndexByte(signature, '.') < 0
+	return header, payload, signature, ok1 && ok2
 }
 
-// open verifies the signature: size, dots, header, key, signature and only then payload, so that
+// open verifies the signature: size, dots, header, key, signature. The payload comes after it, so that
 // nothing is said about the content of a token that its key did not sign.
-func open(keys Keys, token string, maxSize int, critical []string) (opened, error) {
+func open(set *KeySet, token string, maxSize int, critical []string) (opened, error) {
 	if len(token) > maxSize {
 		return opened{}, ErrTooLarge
 	}
@@ -26,53 +30,69 @@ func open(keys Keys, token string, maxSize int, critical []string) (opened, erro
 	if !ok {
 		return opened{}, because(ErrMalformed, "not three parts")
 	}
-	set := keys.KeySet()
 	if set == nil {
 		return opened{}, because(ErrUnknownKey, "key set is nil")
 	}
-	k, h, err := set.keyFor(head, critical)
+	found, err := set.keyFor(head, critical)
 	if err != nil {
 		return opened{}, err
 	}
-	sc := k.borrow()
-	defer k.giveBack(sc)
-	if sc.sig, ok = appendDecoded(sc.sig[:0], sig); !ok {
-		return opened{}, because(ErrMalformed, "signature is not base64url")
+	if err := found.verify(token, len(head)+1, len(body), sig); err != nil {
+		return opened{}, err
 	}
-	sc.in = append(sc.in[:0], token[:len(head)+1+len(body)]...)
-	if !k.verify(sc, sc.in, sc.sig) {
-		return opened{}, ErrSignature
-	}
-	if sc.out, ok = appendDecoded(sc.out[:0], body); !ok {
-		return opened{}, because(ErrMalformed, "payload is not base64url")
-	}
-	return opened{header: h, payload: string(sc.out)}, nil
+	return opened{found, set, body}, nil
 }
 
 // keyFor finds the key that a header segment asks for: at once where the segment is one that a key
 // of the set would write itself.
-func (s *KeySet) keyFor(segment string, critical []string) (*Key, Header, error) {
-	if found, ok := s.known[segment]; ok {
-		return found.key, found.header, nil
+func (s *KeySet) keyFor(segment string, critical []string) (*known, error) {
+	if found := s.known[segment]; found != nil {
+		return found, nil
 	}
 	h, err := parseHeader(segment, critical)
 	if err != nil {
-		return nil, Header{}, err
+		return nil, err
 	}
 	k, err := s.choose(h)
-	return k, h, err
+	return &known{key: k, header: h}, err
 }
+
+// verify checks sig over the header and the payload of token, which begins at from and has n bytes.
+func (f *known) verify(token string, from, n int, sig string) error {
+	sc := f.key.borrow()
+	defer f.key.giveBack(sc)
+	ok := false
+	if sc.sig, ok = appendDecoded(sc.sig[:0], sig); !ok {
+		return because(ErrMalformed, "signature is not base64url")
+	}
+	if f.mid != nil {
+		ok = len(sc.sig) == f.key.size && sc.checkMAC(f.mid, readOnly(token[from:from+n]), sc.sig)
+	} else {
+		ok = f.key.verify(sc, readOnly(token[:from+n]), sc.sig)
+	}
+	if !ok {
+		return ErrSignature
+	}
+	return nil
+}
+
+// readOnly is s as bytes that nobody may write to or keep.
+func readOnly(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
 // VerifySignature verifies the signature of a compact JWS and nothing else: not its type, issuer,
 // audience or expiry. It is for signed things that are not access tokens, whose payload may be
 // anything, empty included; who may do what is decided by Verifier.Verify. Header extensions named
 // in crit are refused.
 func VerifySignature(keys Keys, token string) (header Header, payload []byte, err error) {
-	t, err := open(keys, token, DefaultMaxSize, nil)
+	t, err := open(keys.KeySet(), token, DefaultMaxSize, nil)
 	if err != nil {
 		return Header{}, nil, err
 	}
-	return t.header, []byte(t.payload), nil
+	payload, ok := appendDecoded([]byte{}, t.body)
+	if !ok {
+		return Header{}, nil, because(ErrMalformed, "payload is not base64url")
+	}
+	return t.header, payload, nil
 }
 
 // DecodeUnverified returns the header and the claims of a token as JSON, without knowing who

@@ -3,7 +3,9 @@ package jwt
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // Sign makes a compact JWS of claims, which package encoding/json must turn into an object. The
@@ -27,12 +29,13 @@ func SignPayload(k *Key, typ string, payload []byte) (string, error) {
 		return "", because(ErrMalformed, "typ is not UTF-8")
 	}
 	var o object
-	if fault := scanObject(string(payload), &o); fault != "" {
+	if fault := scanObject(unsafe.String(unsafe.SliceData(payload), len(payload)), &o); fault != "" {
 		return "", because(ErrMalformed, "claims: %s", fault)
 	}
 	sc := k.borrow()
 	defer k.giveBack(sc)
-	sc.in = append(appendSegment(sc.in[:0], k, typ), '.')
+	sc.in = slices.Grow(sc.in[:0], len(payload)*4/3+768)
+	sc.in = append(appendSegment(sc.in, k, typ), '.')
 	sc.in = appendEncoded(sc.in, payload)
 	sig, err := k.sign(sc, sc.in)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -22,7 +21,7 @@ func (k *Key) verify(sc *scratch, input, sig []byte) bool {
 	}
 	switch k.spec.family {
 	case familyHMAC:
-		return hmac.Equal(sc.hmac(input), sig)
+		return sc.checkMAC(k.private.mid, input, sig)
 	case familyPKCS1:
 		pub := k.public.(*rsa.PublicKey)
 		return rsa.VerifyPKCS1v15(pub, k.spec.hash, sc.digest(k.spec.hash, input), sig) == nil
@@ -42,7 +41,7 @@ func (k *Key) verify(sc *scratch, input, sig []byte) bool {
 // sign returns k's signature over input. It may stand in sc.
 func (k *Key) sign(sc *scratch, input []byte) ([]byte, error) {
 	if k.spec.family == familyHMAC {
-		return sc.hmac(input), nil
+		return sc.mac(k.private.mid, input), nil
 	}
 	var opts crypto.SignerOpts = k.spec.hash
 	message := input
@@ -68,12 +67,6 @@ func (k *Key) sign(sc *scratch, input []byte) ([]byte, error) {
 		return nil, because(ErrKey, "signer returned a signature of %d bytes", len(sig))
 	}
 	return sig, nil
-}
-
-func (sc *scratch) hmac(input []byte) []byte {
-	sc.mac.Reset()
-	sc.mac.Write(input)
-	return sc.mac.Sum(sc.sum[:0])
 }
 
 func (sc *scratch) digest(h crypto.Hash, input []byte) []byte {

@@ -1,100 +1,13 @@
 package jwt
 
 import (
+	"encoding/binary"
 	"iter"
 	"math"
 	"strconv"
-	"strings"
-	"unicode/utf16"
-	"unicode/utf8"
 )
 
 // Reading the values that the scanner has accepted.
-
-// escapeLen is the length of the escape that s starts with, a whole surrogate pair where it is
-// one; 0 when it is no valid escape (RFC 8259 section 7; a lone surrogate has no UTF-8).
-func escapeLen(s string) int {
-	if len(s) < 2 {
-		return 0
-	}
-	switch s[1] {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		return 2
-	case 'u':
-		r := hex4(s)
-		switch {
-		case r < 0:
-			return 0
-		case !utf16.IsSurrogate(r):
-			return 6
-		case len(s) >= 12 && s[6] == '\\' && s[7] == 'u' && utf16.DecodeRune(r, hex4(s[6:])) != utf8.RuneError:
-			return 12
-		}
-	}
-	return 0
-}
-
-// hex4 is the code unit that s, starting with \u, stands for; -1 when it is none.
-func hex4(s string) rune {
-	if len(s) < 6 {
-		return -1
-	}
-	r := rune(0)
-	for i := 2; i < 6; i++ {
-		switch c := s[i]; {
-		case c-'0' <= 9:
-			r = r<<4 | rune(c-'0')
-		case (c|0x20)-'a' <= 5:
-			r = r<<4 | rune((c|0x20)-'a'+10)
-		default:
-			return -1
-		}
-	}
-	return r
-}
-
-// unescape is the text of a string, between its quotes, that the scanner has accepted.
-func unescape(s string) string {
-	if strings.IndexByte(s, '\\') < 0 {
-		return s
-	}
-	out := make([]byte, 0, len(s))
-	for i := 0; i < len(s); {
-		if s[i] != '\\' {
-			out = append(out, s[i])
-			i++
-			continue
-		}
-		n := escapeLen(s[i:])
-		switch n {
-		case 6:
-			out = utf8.AppendRune(out, hex4(s[i:]))
-		case 12:
-			out = utf8.AppendRune(out, utf16.DecodeRune(hex4(s[i:]), hex4(s[i+6:])))
-		default:
-			out = append(out, plain(s[i+1]))
-		}
-		i += n
-	}
-	return string(out)
-}
-
-// plain is what a two-character escape stands for.
-func plain(c byte) byte {
-	switch c {
-	case 'b':
-		return '\b'
-	case 'f':
-		return '\f'
-	case 'n':
-		return '\n'
-	case 'r':
-		return '\r'
-	case 't':
-		return '\t'
-	}
-	return c
-}
 
 // name is a member's name. Names are compared as they are, code point by code point: "EXP" is not
 // "exp", but "\u0065xp" is.
@@ -135,14 +48,14 @@ func text(raw string, k kind) (s string, ok bool) {
 // elements are the values of an array that the scanner has accepted.
 func elements(raw string) iter.Seq2[string, kind] {
 	return func(yield func(string, kind) bool) {
-		p := scanner{s: raw, i: 1}
-		for !p.take(']') {
-			p.take(',')
-			p.space()
-			from := p.i
-			k, ok := p.value()
-			if !ok || !yield(raw[from:p.i], k) {
+		p := scanner{s: raw}
+		for i := skip(raw, 1); raw[i] != ']'; {
+			k, end := p.value(i)
+			if !yield(raw[i:end], k) {
 				return
+			}
+			if i = skip(raw, end); raw[i] == ',' {
+				i = skip(raw, i+1)
 			}
 		}
 	}
@@ -190,17 +103,14 @@ func (o *object) date(m *member) (date, bool) {
 		return date{}, false
 	}
 	raw := o.raw(m)
-	d := date{set: true}
-	i := 0
-	for ; i < len(raw) && raw[i]-'0' <= 9; i++ {
-		if d.sec = d.sec*10 + int64(raw[i]-'0'); d.sec > lastSecond {
-			return exponentDate(raw) // which says the same of it
-		}
+	d, i := date{set: true}, 0
+	if len(raw) >= 8 {
+		d.sec, i = eightDigits(raw[:8])
 	}
-	if i == len(raw) {
-		return d, true
+	for ; i < len(raw) && i < 13 && raw[i]-'0' <= 9; i++ {
+		d.sec = d.sec*10 + int64(raw[i]-'0')
 	}
-	if raw[i] != '.' { // a minus sign or an exponent
+	if d.sec > lastSecond || i < len(raw) && raw[i] != '.' { // too late, a minus sign or an exponent
 		return exponentDate(raw)
 	}
 	unit := int32(1e8)
@@ -214,6 +124,19 @@ func (o *object) date(m *member) (date, bool) {
 	return d, true
 }
 
+// eightDigits is the number that s stands for, and 8; or 0 and 0 where not all of it is digits. It
+// adds up pairs, then pairs of pairs, then the two halves.
+func eightDigits(s string) (value int64, n int) {
+	const zeros, ones = 0x3030303030303030, 0x0101010101010101
+	x := binary.LittleEndian.Uint64(readOnly(s))
+	if x&(0xf0*ones) != zeros || (x+6*ones)&(0xf0*ones) != zeros {
+		return 0, 0
+	}
+	x = ((x ^ zeros) * (1 + 10<<8)) >> 8 & 0x00ff00ff00ff00ff
+	x = (x * (1 + 100<<16)) >> 16 & 0x0000ffff0000ffff
+	return int64(x * (1 + 10000<<32) >> 32), 8
+}
+
 // exponentDate reads the rare spelling with an exponent, to the precision of a float64.
 func exponentDate(raw string) (date, bool) {
 	f, err := strconv.ParseFloat(raw, 64)
@@ -222,21 +145,4 @@ func exponentDate(raw string) (date, bool) {
 	}
 	whole, fraction := math.Modf(f)
 	return date{sec: int64(whole), nsec: int32(fraction * 1e9), set: true}, true
-}
-
-// appendQuoted appends s, which is UTF-8, as a JSON string.
-func appendQuoted(dst []byte, s string) []byte {
-	const digits = "0123456789abcdef"
-	dst = append(dst, '"')
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '"' || c == '\\':
-			dst = append(dst, '\\', c)
-		case c < 0x20:
-			dst = append(dst, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
-		default:
-			dst = append(dst, c)
-		}
-	}
-	return append(dst, '"')
 }

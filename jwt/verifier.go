@@ -64,7 +64,7 @@ func NewVerifier(c Config) (*Verifier, error) {
 		c.MaxSize = DefaultMaxSize
 	}
 	if c.Now == nil {
-		c.Now = time.Now
+		c.Now = new(clock).now
 	}
 	if err := c.check(); err != nil {
 		return nil, err
@@ -106,27 +106,45 @@ func (c *Config) check() error {
 // error the claims are nil, and the error is one of the sentinels of this package or, where ctx
 // has ended, its error.
 func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
+	t, err := v.open(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	c := &Claims{shared: true}
+	if err := v.c.accept(c, t, v.c.Now()); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// VerifyInto is Verify into claims of the caller's own, which it overwrites, and allocates nothing
+// once they have been used: for who is done with one token before taking the next. Everything that
+// was taken from them before, strings included, is void, and on error so is what they hold. It
+// panics for claims that Verify returned, which others may hold.
+func (v *Verifier) VerifyInto(ctx context.Context, token string, into *Claims) error {
+	if into.shared {
+		panic("jwt: VerifyInto needs claims of its own: new(jwt.Claims)")
+	}
+	t, err := v.open(ctx, token)
+	if err != nil {
+		return err
+	}
+	return v.c.accept(into, t, v.c.Now())
+}
+
+// open verifies the signature and the type.
+func (v *Verifier) open(ctx context.Context, token string) (opened, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return opened{}, err
 	}
-	t, err := open(v.c.Keys, token, v.c.MaxSize, v.c.Critical)
-	if errors.Is(err, ErrUnknownKey) && v.refetch(ctx) {
-		t, err = open(v.c.Keys, token, v.c.MaxSize, v.c.Critical)
+	t, err := open(v.c.Keys.KeySet(), token, v.c.MaxSize, v.c.Critical)
+	if err != nil && errors.Is(err, ErrUnknownKey) && v.refetch(ctx) {
+		t, err = open(v.c.Keys.KeySet(), token, v.c.MaxSize, v.c.Critical)
 	}
-	if err != nil {
-		return nil, err
+	if err == nil && !v.c.InsecureAnyType && !slices.Contains(v.c.Types, t.header.Type) {
+		return opened{}, ErrType
 	}
-	if !v.c.InsecureAnyType && !slices.Contains(v.c.Types, t.header.Type) {
-		return nil, ErrType
-	}
-	claims, err := newClaims(t)
-	if err != nil {
-		return nil, err
-	}
-	if err := v.c.accept(claims); err != nil {
-		return nil, err
-	}
-	return claims, nil
+	return t, err
 }
 
 // refetch asks Keys that can look for new ones to do so; true where there are.
@@ -135,26 +153,40 @@ func (v *Verifier) refetch(ctx context.Context) bool {
 	return ok && keys.Refetch(ctx)
 }
 
-// accept checks the registered claims (RFC 7519 section 4.1).
-func (c *Config) accept(claims *Claims) error {
+// accept reads the claims and checks the registered ones (RFC 7519 section 4.1).
+func (c *Config) accept(claims *Claims, t opened, now time.Time) error {
+	if err := claims.read(t); err != nil {
+		return err
+	}
 	if !c.InsecureAnyIssuer && claims.issuer != c.Issuer {
 		return ErrIssuer
 	}
-	if !c.InsecureAnyAudience && !slices.ContainsFunc(c.Audience, claims.HasAudience) {
+	if !c.InsecureAnyAudience && !claims.hasAudience(c.Audience) {
 		return ErrAudience
 	}
 	if !claims.expires.set && !c.InsecureNoExpiry {
 		return ErrNoExpiry
 	}
-	now := c.Now()
-	if claims.expires.set && !now.Before(claims.expires.time().Add(c.Leeway)) {
+	if err := c.inTime(claims, now); err != nil {
+		return err
+	}
+	if claims.issued.after(now.Add(maxAhead)) {
+		return because(ErrNotYetValid, "iat lies ahead")
+	}
+	return nil
+}
+
+// inTime checks what has to be checked on every use: exp and nbf.
+func (c *Config) inTime(claims *Claims, now time.Time) error {
+	early, late := now, now
+	if c.Leeway != 0 {
+		early, late = now.Add(-c.Leeway), now.Add(c.Leeway)
+	}
+	if claims.expires.set && !claims.expires.after(early) {
 		return ErrExpired
 	}
-	if claims.notBefore.set && now.Add(c.Leeway).Before(claims.notBefore.time()) {
+	if claims.notBefore.after(late) {
 		return ErrNotYetValid
-	}
-	if claims.issued.set && now.Add(maxAhead).Before(claims.issued.time()) {
-		return because(ErrNotYetValid, "iat lies ahead")
 	}
 	return nil
 }
