@@ -2,8 +2,7 @@
 // they may, and why not.
 //
 //	g, err := guard.New(guard.Config{
-//		Issuer:   "https://auth.example",
-//		Keys:     keys, // *jwt.KeySet, or anything that rotates one
+//		Issuer:   "https://auth.example", // whose keys are discovered, unless Config.Keys has them
 //		Audience: []string{"https://api.example"},
 //	})
 //	mux.Handle("GET /protected", g.Require()(protected))
@@ -46,8 +45,32 @@
 //	temporarily_unavailable  503     no challenge; Retry-After
 //
 // Checks run in the order: credential, token, kind, CSRF value, revocation,
-// roles, scopes, freshness, claim checks. The first that fails is the answer.
-// ErrorWriters replaces the answer of single reasons.
+// roles, scopes, freshness, claim checks, and last a one-time token is spent.
+// The first that fails is the answer. ErrorWriters replaces the answer of single
+// reasons, Error.Hint tells a developer what is likely wrong, and a function of
+// the program's own that panics is a refusal like any other.
+//
+// Signatures are verified once and then remembered (Config.CacheSize); all else
+// is checked for every request.
+//
+// # Routes
+//
+// Requirements compose: Optional, OptionalExpired, Fresh, Refresh, Role, Scope,
+// Type, OneTime, Claim, SkipRevocation, From, OnError. Except turns it round: a
+// guard before a whole mux, and the routes that need no token named.
+//
+// # Ending tokens early
+//
+// Config.Revocations is asked about every token. A RevocationList is filled by
+// the program, or kept equal to a Sandi server's by a Follower. Lifetime is a
+// context that ends when the token does, for sockets and streams, and Extend
+// gives it a newer one.
+//
+// # Issuing
+//
+// A program without a Sandi server has an Issuer: access, refresh and one-time
+// tokens, and their cookies. FlaskCompat takes the tokens of a
+// Flask-JWT-Extended service and answers as it does.
 //
 // # What is refused though it verifies
 //

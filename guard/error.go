@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -49,9 +51,15 @@ type Error struct {
 	RetryAfter time.Duration
 	// Realm is the guard's, set by it.
 	Realm string
+
+	policy *policy // of the route that refused; for Hint
+	hint   string  // of what only the request could tell
 }
 
 func refuse(reason Reason, cause error) *Error { return &Error{Reason: reason, Cause: cause} }
+
+// by says which route refused.
+func (e *Error) by(p *policy) { e.Realm, e.policy = p.guard.cfg.Realm, p }
 
 // Error implements error; it is for logs.
 func (e *Error) Error() string {
@@ -67,6 +75,25 @@ func (e *Error) Unwrap() []error {
 		return []error{e.Reason}
 	}
 	return []error{e.Reason, e.Cause}
+}
+
+// PanicError is the Cause of a refusal where a function that the program gave panicked. Clients
+// see forbidden for a claim check and temporarily_unavailable for any other; an ErrorWriter can log
+// this.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+// Error implements error.
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
+// recovered, deferred, makes an error of a panic, so that a fault in a hook refuses the request and
+// is answered like every other refusal.
+func recovered(err *error) {
+	if v := recover(); v != nil {
+		*err = &PanicError{Value: v, Stack: debug.Stack()}
+	}
 }
 
 var errNilError = errors.New("claim check returned a nil *Error as an error")
@@ -148,7 +175,8 @@ func quoted(s string) string {
 }
 
 // ErrorWriter writes a refusal. It must write a status; WriteError is one, and
-// what a special one can fall back on.
+// what a special one can fall back on. It is the last to speak: nothing answers for one that panics,
+// and the connection is closed.
 type ErrorWriter func(w http.ResponseWriter, r *http.Request, e *Error)
 
 // ErrorWriters has a writer of its own for some reasons; its Write is an
@@ -168,6 +196,16 @@ func (m ErrorWriters) Write(w http.ResponseWriter, r *http.Request, e *Error) {
 // sentence in the caller's language. It shows nothing of the request.
 func WriteError(w http.ResponseWriter, r *http.Request, e *Error) {
 	lang := Language(r)
+	w.Header().Set("Content-Language", lang)
+	w.Header().Add("Vary", "Accept-Language")
+	e.answer(w, e.Status(), struct {
+		Error Reason `json:"error"`
+		Msg   string `json:"msg"`
+	}{e.Reason, e.Message(lang)})
+}
+
+// answer writes the challenge, the headers that every refusal has, and the body.
+func (e *Error) answer(w http.ResponseWriter, status int, body any) {
 	h := w.Header()
 	if c := e.Challenge(); c != "" {
 		h.Set("WWW-Authenticate", c)
@@ -176,14 +214,9 @@ func WriteError(w http.ResponseWriter, r *http.Request, e *Error) {
 		h.Set("Retry-After", seconds(cmp.Or(max(e.RetryAfter, 0), 5*time.Second)))
 	}
 	h.Set("Content-Type", "application/json; charset=utf-8")
-	h.Set("Content-Language", lang)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
-	h.Add("Vary", "Accept-Language")
-	w.WriteHeader(e.Status())
+	w.WriteHeader(status)
 	// The client may be gone: there is nobody left to tell.
-	_ = json.NewEncoder(w).Encode(struct {
-		Error Reason `json:"error"`
-		Msg   string `json:"msg"`
-	}{e.Reason, e.Message(lang)})
+	_ = json.NewEncoder(w).Encode(body)
 }

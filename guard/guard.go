@@ -12,12 +12,13 @@ import (
 	"github.com/sandi-auth/sandi/jwt"
 )
 
-// Config says whose tokens a Guard accepts. Keys, Issuer and Audience are
-// required; everything else has a zero value that is safe.
+// Config says whose tokens a Guard accepts. Issuer and Audience are required;
+// everything else has a zero value that is safe.
 type Config struct {
 	// Issuer is the exact iss of accepted tokens (RFC 9068 section 4).
 	Issuer string
-	// Keys are the issuer's, a *jwt.KeySet or a set that rotates.
+	// Keys are the issuer's, a *jwt.KeySet or a set that rotates; default NewRemoteKeys of Issuer,
+	// which then is an https URL.
 	Keys jwt.Keys
 	// Audience is who this resource server is; a token's aud must hold one.
 	Audience []string
@@ -26,10 +27,22 @@ type Config struct {
 	// it is: where that is listed, the claim type must be "access".
 	Types []string
 
-	// Revocations is asked for every verified token; nil asks nobody.
+	// Revocations is asked for every verified token; nil asks nobody. One that is a Watcher, as a
+	// *RevocationList, also ends each Lifetime at once.
 	Revocations Revocations
 	// Sources are where tokens are looked for, default FromHeader alone.
 	Sources []Source
+	// RefreshSources are where Refresh looks instead, default Sources.
+	RefreshSources []Source
+	// Replay remembers which one-time tokens were used. OneTime needs it.
+	Replay Replay
+	// RefreshOnce lets each JWT refresh token pass Refresh once, by Replay: whoever refreshes has to
+	// hand out a new one with it.
+	RefreshOnce bool
+	// OnReuse is told of a genuine token that comes a second time where it counts once. Of the two
+	// who had it one is a thief, or a client that lost the answer and tried again: end its session
+	// (RFC 9700 section 4.14.2).
+	OnReuse func(ctx context.Context, t *Token)
 	// Cookie names what FromCookie reads.
 	Cookie CookieConfig
 	// OnError writes refusals, default WriteError. See ErrorWriters.
@@ -44,9 +57,13 @@ type Config struct {
 	Leeway time.Duration
 	// Now is the clock, default time.Now.
 	Now func() time.Time
+	// RequiredClaims are claims that a token must have beside those that are checked, as "sub";
+	// default none. A token without one is token_invalid.
+	RequiredClaims []string
 	// Observe is told the outcome of every check, for metrics and logs: the token
 	// where one was verified (nil otherwise), even if it is then refused, and the reason of
-	// the refusal, or "" when the request was let in. It must not block.
+	// the refusal, or "" when the request was let in. It must not block; where it panics, the
+	// request gets 503.
 	Observe func(r *http.Request, t *Token, reason Reason)
 
 	// InsecureAnyIssuer accepts tokens of any issuer that the keys verify.
@@ -58,13 +75,15 @@ type Config struct {
 	InsecureAnyType bool
 	// InsecureNoExpiry accepts tokens that never expire.
 	InsecureNoExpiry bool
+
+	flask bool // of FlaskCompat
 }
 
 // Revocations says which tokens no longer count before they expire.
 // *RevocationList is one; RevocationFunc makes one of a function.
 type Revocations interface {
 	// Revoked says whether the token no longer counts. An error means that it
-	// is not known, and the request gets 503.
+	// is not known, and the request gets 503; so does a panic.
 	Revoked(t *Token) (bool, error)
 }
 
@@ -78,33 +97,53 @@ func (f RevocationFunc) Revoked(t *Token) (bool, error) { return f(t) }
 // may have several.
 type Guard struct {
 	cfg     Config
-	base    policy // no requirements
+	clock   func() time.Time // Config.Now as it was given: where it is nil, jwt has a cheaper one
+	base    policy           // no requirements
 	refresh *jwt.Cache[*Token]
+
+	refreshSources sourceSet
 }
 
 // New makes a Guard. It fails where keys, issuer or audience are missing and
-// not waived by name, and where a setting cannot be.
+// not waived by name, where a *jwt.KeySet cannot verify anything, and where a
+// setting cannot be. It does not wait for keys that are remote: until they are
+// there, requests get 503. See NewRemoteKeys for a program that should not
+// start without them.
 func New(c Config) (*Guard, error) {
 	if c.InsecureAnyType && len(c.Types) > 0 {
 		return nil, errors.New("guard: Types and InsecureAnyType exclude one another")
 	}
-	g := &Guard{cfg: c.withDefaults()}
+	g := &Guard{cfg: c.withDefaults(), clock: c.Now}
+	if err := g.cfg.findKeys(); err != nil {
+		return nil, fmt.Errorf("guard: %w", err)
+	}
 	access, err := g.verifier(g.cfg.Types, g.cfg.CacheSize)
 	if err != nil {
 		return nil, fmt.Errorf("guard: %w", err)
 	}
-	var refreshTypes []string // any
-	if !c.InsecureAnyType {
-		refreshTypes = []string{"refresh+jwt", "JWT"}
+	if c.RefreshOnce && c.Replay == nil {
+		return nil, errors.New("guard: RefreshOnce needs Replay")
 	}
-	if g.refresh, err = g.verifier(refreshTypes, 0); err != nil {
+	if g.refresh, err = g.verifier(g.refreshTypes(), 0); err != nil {
 		return nil, fmt.Errorf("guard: %w", err)
 	}
-	g.base = policy{verifier: access, onError: g.cfg.OnError}
+	g.base = policy{guard: g, verifier: access, types: g.cfg.Types, onError: g.cfg.OnError, flask: g.cfg.flask}
 	if err := g.base.read(g.cfg.Sources); err != nil {
 		return nil, fmt.Errorf("guard: Config.Sources: %w", err)
 	}
+	if err := g.refreshSources.read(g.cfg.RefreshSources); err != nil {
+		return nil, fmt.Errorf("guard: Config.RefreshSources: %w", err)
+	}
+	g.cfg.Keys.KeySet() // remote keys set out for their first fetch
 	return g, nil
+}
+
+// refreshTypes are the header typ of JWT refresh tokens; nil is any.
+func (g *Guard) refreshTypes() []string {
+	if g.cfg.InsecureAnyType {
+		return nil
+	}
+	return []string{"refresh+jwt", "JWT"}
 }
 
 func (c Config) withDefaults() Config {
@@ -113,6 +152,9 @@ func (c Config) withDefaults() Config {
 	}
 	if len(c.Sources) == 0 {
 		c.Sources = []Source{FromHeader()}
+	}
+	if len(c.RefreshSources) == 0 {
+		c.RefreshSources = c.Sources
 	}
 	c.Cookie = c.Cookie.withDefaults()
 	c.Realm = cmp.Or(c.Realm, "api")
@@ -133,7 +175,7 @@ const defaultCacheSize = 16384
 func (g *Guard) verifier(types []string, remember int) (*jwt.Cache[*Token], error) {
 	v, err := jwt.NewVerifier(jwt.Config{
 		Keys: g.cfg.Keys, Issuer: g.cfg.Issuer, Audience: g.cfg.Audience, Types: types,
-		Leeway: g.cfg.Leeway, Now: g.cfg.Now,
+		Leeway: g.cfg.Leeway, Now: g.clock,
 		InsecureAnyIssuer:   g.cfg.InsecureAnyIssuer,
 		InsecureAnyAudience: g.cfg.InsecureAnyAudience,
 		InsecureAnyType:     g.cfg.InsecureAnyType && len(types) == 0,
@@ -147,7 +189,7 @@ func (g *Guard) verifier(types []string, remember int) (*jwt.Cache[*Token], erro
 
 // newToken is made once for each verification, and shared by all requests that bring the token.
 func (g *Guard) newToken(c *jwt.Claims) *Token {
-	t := &Token{Claims: c, guard: g}
+	t := &Token{Claims: c, guard: g, kind: c.String("type"), kinded: c.Has("type"), bound: c.Has("cnf")}
 	if list, ok := g.cfg.Revocations.(*RevocationList); ok {
 		list.prepare(t)
 	}
@@ -185,7 +227,7 @@ func (g *Guard) CheckToken(ctx context.Context, token string, reqs ...Requiremen
 		err = g.judge(ctx, p, t)
 	}
 	if err != nil {
-		err.Realm = g.cfg.Realm
+		err.by(p)
 		return nil, err
 	}
 	return t, nil
@@ -235,22 +277,33 @@ func Identity(ctx context.Context) *Token {
 // of the route.
 func (g *Guard) check(r *http.Request, p *policy) (*Token, *Error) {
 	t, err := g.decide(r, p)
-	reason := Reason("")
-	if err != nil {
-		err.Realm = g.cfg.Realm
-		reason = err.Reason
-	}
 	if g.cfg.Observe != nil {
-		g.cfg.Observe(r, t, reason)
+		if failed := g.observe(r, t, err); failed != nil && err == nil {
+			err = refuse(Unavailable, failed)
+		}
 	}
 	if err != nil {
+		err.by(p)
 		return nil, err
 	}
 	return t, nil
 }
 
+func (g *Guard) observe(r *http.Request, t *Token, refusal *Error) (err error) {
+	defer recovered(&err)
+	reason := Reason("")
+	if refusal != nil {
+		reason = refusal.Reason
+	}
+	g.cfg.Observe(r, t, reason)
+	return nil
+}
+
 // decide returns the token that was verified beside the refusal, for Observe alone.
 func (g *Guard) decide(r *http.Request, p *policy) (*Token, *Error) {
+	if p.exempt.has(r) {
+		return nil, nil
+	}
 	cred, err := p.credential(r, &g.cfg.Cookie)
 	if err != nil {
 		return nil, err
@@ -259,33 +312,44 @@ func (g *Guard) decide(r *http.Request, p *policy) (*Token, *Error) {
 		if p.optional {
 			return nil, nil
 		}
-		return nil, refuse(TokenMissing, nil)
+		return nil, &Error{Reason: TokenMissing, Cause: cred.missing, hint: p.overlooked(r)}
 	}
 	t, err := g.verify(r.Context(), p, cred.token)
+	if err != nil && p.expiredIsNone && errors.Is(err, jwt.ErrExpired) {
+		return nil, nil
+	}
 	if err != nil {
 		return t, err
 	}
 	if cred.ambient {
 		if err := g.cfg.Cookie.checkCSRF(r, t); err != nil {
-			return t, refuse(CSRFFailed, err)
+			return t, g.inFlask(p, cred.token, refuse(CSRFFailed, err))
 		}
+	}
+	if p.once && isSafe(r.Method) {
+		return t, refuse(InvalidRequest, errSafeMethod)
 	}
 	return t, g.judge(r.Context(), p, t)
 }
 
 // verify says what the token is: genuine, alive and of the kind that the route wants.
 func (g *Guard) verify(ctx context.Context, p *policy, token string) (*Token, *Error) {
-	t, err := p.verifier.Verify(ctx, token)
+	t, _, err := p.verifier.Verify(ctx, token)
 	if err != nil && strings.HasPrefix(token, refreshPrefix) {
 		return nil, refuse(TokenWrongType, errKind)
 	}
 	if err != nil {
-		return nil, g.refuseVerification(err)
+		return nil, g.inFlask(p, token, g.refuseVerification(err))
+	}
+	for _, name := range g.cfg.RequiredClaims {
+		if !t.Has(name) {
+			return t, refuse(TokenInvalid, absentClaim(name))
+		}
 	}
 	if p.wrongKind(t, g.cfg.InsecureAnyType) {
-		return t, refuse(TokenWrongType, errKind)
+		return t, g.inFlask(p, token, refuse(TokenWrongType, errKind))
 	}
-	if t.Has("cnf") { // RFC 7800: whoever holds it must prove a key as well
+	if t.bound { // RFC 7800: whoever holds it must prove a key as well
 		return t, refuse(TokenInvalid, errBound)
 	}
 	return t, nil
@@ -296,7 +360,10 @@ func (g *Guard) judge(ctx context.Context, p *policy, t *Token) *Error {
 	if err := g.checkRevoked(p, t); err != nil {
 		return err
 	}
-	return p.meet(ctx, t, g.cfg.Now)
+	if err := p.meet(ctx, t, g.cfg.Now); err != nil || !p.once {
+		return err
+	}
+	return g.spend(ctx, t)
 }
 
 var (
@@ -312,7 +379,7 @@ func (g *Guard) checkRevoked(p *policy, t *Token) *Error {
 	if g.cfg.Revocations == nil || p.skipRevocation {
 		return nil
 	}
-	revoked, err := g.cfg.Revocations.Revoked(t)
+	revoked, err := g.askRevoked(t)
 	if err != nil { // fail closed
 		return refuse(Unavailable, err)
 	}
@@ -322,10 +389,18 @@ func (g *Guard) checkRevoked(p *policy, t *Token) *Error {
 	return nil
 }
 
+func (g *Guard) askRevoked(t *Token) (revoked bool, err error) {
+	defer recovered(&err)
+	return g.cfg.Revocations.Revoked(t)
+}
+
 // refuseVerification gives the sentinels of jwt their stable reasons.
 func (g *Guard) refuseVerification(err error) *Error {
 	switch {
 	case errors.Is(err, jwt.ErrUnknownKey) && g.cfg.Keys.KeySet() == nil:
+		if r, ok := g.cfg.Keys.(*RemoteKeys); ok {
+			err = r.explain(err)
+		}
 		return refuse(Unavailable, err) // no keys were ever loaded
 	case errors.Is(err, jwt.ErrExpired):
 		return refuse(TokenExpired, err)

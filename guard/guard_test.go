@@ -135,7 +135,7 @@ func TestNew(t *testing.T) {
 		ok   bool
 	}{
 		"complete":           {func(*guard.Config) {}, true},
-		"no keys":            {func(c *guard.Config) { c.Keys = nil }, false},
+		"no keys":            {func(c *guard.Config) { c.Keys, c.Issuer = nil, "no URL to discover them by" }, false},
 		"no issuer":          {func(c *guard.Config) { c.Issuer = "" }, false},
 		"issuer waived":      {func(c *guard.Config) { c.Issuer, c.InsecureAnyIssuer = "", true }, true},
 		"no audience":        {func(c *guard.Config) { c.Audience = nil }, false},

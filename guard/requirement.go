@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -18,11 +17,17 @@ type Requirement struct{ apply func(*Guard, *policy) error }
 
 // policy is the requirements of a route, compiled.
 type policy struct {
+	guard *Guard
 	sourceSet
 	verifier       *jwt.Cache[*Token]
+	from           bool // From has chosen the sources
+	exempt         *exemption
 	optional       bool
+	expiredIsNone  bool // OptionalExpired
 	refresh        bool // JWT refresh tokens instead of access tokens
 	typed          bool // Type: the header typ says what kind of token it is
+	types          []string
+	once           bool // the token is spent
 	fresh          bool
 	within         time.Duration // 0: at any age
 	roles          [][]string    // of each, one
@@ -30,6 +35,7 @@ type policy struct {
 	checks         []claimCheck
 	skipRevocation bool
 	onError        ErrorWriter
+	flask          bool // FlaskCompat's places, kinds and texts
 }
 
 type claimCheck struct {
@@ -52,6 +58,9 @@ func (g *Guard) compile(reqs []Requirement) *policy {
 			panic("guard: " + err.Error())
 		}
 	}
+	if p.refresh && !p.from {
+		p.sourceSet = g.refreshSources
+	}
 	return &p
 }
 
@@ -60,6 +69,17 @@ func (g *Guard) compile(reqs []Requirement) *policy {
 func Optional() Requirement {
 	return Requirement{func(_ *Guard, p *policy) error {
 		p.optional = true
+		return nil
+	}}
+}
+
+// OptionalExpired is Optional, and a genuine token that has expired counts as none: for a page that
+// greets whoever is signed in and everybody else as a guest, also when a browser comes back after
+// lunch. Signature, typ, issuer and audience are checked before exp, so that any other bad token is
+// refused; what comes after exp (kind, CSRF value, revocation) is not, as the token gives nothing.
+func OptionalExpired() Requirement {
+	return Requirement{func(_ *Guard, p *policy) error {
+		p.optional, p.expiredIsNone = true, true
 		return nil
 	}}
 }
@@ -82,14 +102,14 @@ func Fresh(within time.Duration) Requirement {
 }
 
 // Refresh asks for a JWT refresh token, claim type "refresh", instead of an
-// access token. The opaque refresh tokens of a Sandi server (sdr_) are for that
-// server alone and never pass.
+// access token, where Config.RefreshSources say. The opaque refresh tokens of a Sandi server (sdr_)
+// are for that server alone and never pass. With Config.RefreshOnce each passes once.
 func Refresh() Requirement {
 	return Requirement{func(g *Guard, p *policy) error {
 		if p.typed {
 			return errors.New("Refresh and Type exclude one another")
 		}
-		p.refresh, p.verifier = true, g.refresh
+		p.refresh, p.verifier, p.types, p.once = true, g.refresh, g.refreshTypes(), g.cfg.RefreshOnce
 		return nil
 	}}
 }
@@ -98,10 +118,10 @@ func Refresh() Requirement {
 // with one purpose such as "reset+jwt". A refresh token never passes.
 func Type(any ...string) Requirement {
 	return Requirement{func(g *Guard, p *policy) (err error) {
-		if len(any) == 0 || p.refresh {
-			return errors.New("Type needs a typ and excludes Refresh")
+		if len(any) == 0 || p.refresh || p.typed {
+			return errors.New("Type needs a typ, stands alone and excludes Refresh and OneTime")
 		}
-		p.typed = true
+		p.typed, p.types = true, slices.Clone(any)
 		p.verifier, err = g.verifier(any, 0)
 		return err
 	}}
@@ -161,9 +181,12 @@ func SkipRevocation() Requirement {
 	}}
 }
 
-// From looks for the token in these places and not in Config.Sources.
+// From looks for the token in these places and not in Config.Sources or RefreshSources.
 func From(sources ...Source) Requirement {
-	return Requirement{func(_ *Guard, p *policy) error { return p.read(sources) }}
+	return Requirement{func(_ *Guard, p *policy) error {
+		p.from = true
+		return p.read(sources)
+	}}
 }
 
 // OnError writes the refusals of this route. Check does not use it.
@@ -182,18 +205,17 @@ func OnError(w ErrorWriter) Requirement {
 // Flask-JWT-Extended tells its two kinds apart by; it decides where the typ is
 // vague and does not tell an access token from an ID token.
 func (p *policy) wrongKind(t *Token, anyType bool) bool {
-	kind := t.String("type")
 	typ := t.Type()
-	vague := !anyType && (typ == "" || typ == "jwt")
+	vague := (p.flask || !anyType) && (typ == "" || typ == "jwt")
 	switch {
 	case p.refresh:
-		return kind != "refresh"
-	case kind == "access":
+		return t.kind != "refresh"
+	case t.kind == "access":
 		return false
-	case t.Has("type"):
-		return !p.typed || vague || kind == "refresh"
+	case t.kinded:
+		return !p.typed || vague || t.kind == "refresh"
 	}
-	return vague
+	return vague || p.flask && !p.typed
 }
 
 // meet checks what the route asks beyond a good token. Roles and scopes come
@@ -206,7 +228,7 @@ func (p *policy) meet(ctx context.Context, t *Token, now func() time.Time) *Erro
 	}
 	for _, s := range p.scopes {
 		if !t.HasScope(s) {
-			return &Error{Reason: Forbidden, Scope: p.scopes}
+			return &Error{Reason: Forbidden, Cause: errScope, Scope: p.scopes}
 		}
 	}
 	if p.fresh && !p.isFresh(t, now) {
@@ -220,11 +242,15 @@ func (p *policy) meet(ctx context.Context, t *Token, now func() time.Time) *Erro
 	return nil
 }
 
-var errRole = errors.New("caller has none of the roles")
+var (
+	errRole  = errors.New("caller has none of the roles")
+	errScope = errors.New("token lacks a scope")
+)
 
 func (p *policy) isFresh(t *Token, now func() time.Time) bool {
-	if !t.Fresh() || p.within == 0 {
-		return t.Fresh()
+	fresh := t.Fresh() || p.flask && !now().After(t.Time("fresh")) // fresh until then
+	if !fresh || p.within == 0 {
+		return fresh
 	}
 	at := t.AuthTime()
 	if at.IsZero() {
@@ -240,20 +266,6 @@ func (c claimCheck) run(ctx context.Context, t *Token) (err error) {
 	if c.check == nil {
 		return nil
 	}
-	defer func() {
-		if v := recover(); v != nil {
-			err = &PanicError{Value: v, Stack: debug.Stack()}
-		}
-	}()
+	defer recovered(&err)
 	return c.check(ctx, t)
 }
-
-// PanicError is the Cause of a refusal whose claim check panicked. Clients see
-// forbidden; an ErrorWriter can log this.
-type PanicError struct {
-	Value any
-	Stack []byte
-}
-
-// Error implements error.
-func (e *PanicError) Error() string { return fmt.Sprintf("claim check panicked: %v", e.Value) }

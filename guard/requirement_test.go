@@ -237,6 +237,18 @@ func TestImpossibleRequirementsPanic(t *testing.T) {
 		"from nowhere":     {guard.From()},
 		"from empty":       {guard.From(guard.Source{})},
 		"type":             {guard.Type()},
+		"two types":        {guard.Type("a"), guard.Type("b")},
+		"one-time":         {guard.OneTime("reset+jwt")}, // without Config.Replay
+		"except nothing":   {guard.Except()},
+		"except twice":     {guard.Except("/a"), guard.Except("/b")},
+		"except all":       {guard.Except("/")},
+		"except all GET":   {guard.Except("GET /")},
+		"except any path":  {guard.Except("GET /{rest...}")},
+		"except a host":    {guard.Except("GET example.com/a")},
+		"except no path":   {guard.Except("healthz")},
+		"except empty":     {guard.Except("")},
+		"except malformed": {guard.Except("/a/{")},
+		"except conflicts": {guard.Except("/a/{x}/c", "/a/b/{y}")},
 		"type and refresh": {guard.Type("a"), guard.Refresh()},
 		"refresh and type": {guard.Refresh(), guard.Type("a")},
 		"no writer":        {guard.OnError(nil)},
@@ -252,4 +264,79 @@ func TestImpossibleRequirementsPanic(t *testing.T) {
 			g.Require(reqs...)
 		})
 	}
+}
+
+// A genuine token that has expired counts as none; every other bad one is refused.
+func TestOptionalExpired(t *testing.T) {
+	t.Parallel()
+	s := newSigner(t)
+	old := func(changes map[string]any) map[string]any {
+		changes["exp"] = clock().Unix()
+		return changes
+	}
+	expired := s.access(old(map[string]any{}))
+	tests := map[string]struct {
+		request *http.Request
+		reason  guard.Reason
+		subject string
+	}{
+		"absent":                              {get(""), "", ""},
+		"good":                                {get(s.access(nil)), "", "user1"},
+		"expired":                             {get(expired), "", ""},
+		"expired, tampered":                   {get(expired + "AAAA"), guard.TokenInvalid, ""},
+		"another audience":                    {get(s.access(old(map[string]any{"aud": "x"}))), guard.TokenInvalid, ""},
+		"another issuer":                      {get(s.access(old(map[string]any{"iss": "x"}))), guard.TokenInvalid, ""},
+		"another typ":                         {get(s.sign("JWT", old(map[string]any{}))), guard.TokenWrongType, ""},
+		"not yet valid":                       {get(s.access(map[string]any{"nbf": clock().Add(time.Hour).Unix()})), guard.TokenNotYetValid, ""},
+		"two":                                 {withQuery(get(expired), "access_token="+expired), guard.InvalidRequest, ""},
+		"expired header beside a good cookie": {withCookie(get(expired), s.access(nil)), "", ""},
+	}
+	g := s.guard(func(c *guard.Config) { c.Sources = everywhere })
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := g.Check(tt.request, guard.OptionalExpired())
+			if (tt.reason == "") != (err == nil) || err != nil && !errors.Is(err, tt.reason) || got.Subject() != tt.subject {
+				t.Errorf("got %q, %v; want %q, %s", got.Subject(), err, tt.subject, tt.reason)
+			}
+		})
+	}
+	if _, err := g.Check(get(expired), guard.Optional()); !errors.Is(err, guard.TokenExpired) {
+		t.Errorf("Optional: %v, want token_expired", err)
+	}
+}
+
+// Guards of one program know nothing of one another: whom one lets in counts for the other only
+// with a token of its own.
+func TestIndependentGuards(t *testing.T) {
+	t.Parallel()
+	users, machines := newIssuer(t), newIssuer(t, func(c *guard.IssuerConfig) { c.Issuer = "https://machines.example" })
+	a, b := guardOf(t, users), guardOf(t, machines, func(c *guard.Config) { c.Sources = []guard.Source{guard.InsecureFromQuery("key")} })
+	user, machine := must(t)(users.Access(guard.Grant{Subject: "user1"})), must(t)(machines.Access(guard.Grant{Subject: "machine1"}))
+	both := a.Require()(b.Require()(greet))
+	tests := map[string]struct {
+		handler http.Handler
+		request *http.Request
+		want    string
+	}{
+		"each its own":            {both, withQuery(get(user), "key="+machine), "hello machine1"},
+		"inner missing":           {both, get(user), "token_missing"},
+		"the other's for both":    {both, withQuery(get(user), "key="+user), "token_invalid"},
+		"exchanged":               {both, withQuery(get(machine), "key="+user), "token_invalid"},
+		"inner optional, missing": {a.Require()(b.Require(guard.Optional())(greet)), get(user), "hello "},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := serve(t, tt.handler, tt.request); got.Reason != tt.want && got.Body != tt.want {
+				t.Errorf("got %d %q, want %q", got.Status, got.Body, tt.want)
+			}
+		})
+	}
+	h := a.Require()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if got, err := b.Check(r); got != nil || !errors.Is(err, guard.TokenMissing) {
+			t.Errorf("the other guard knows %v, %v", got, err)
+		}
+	}))
+	serve(t, h, get(user))
 }

@@ -3,6 +3,7 @@ package guard
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -45,13 +46,14 @@ func InsecureFromBody(key string) Source { return Source{kind: bodySource, key: 
 type sourceSet struct {
 	header, cookie bool
 	query, body    []string // keys
+	order          []Source // as configured, for FlaskCompat
 }
 
 func (s *sourceSet) read(sources []Source) error {
 	if len(sources) == 0 {
 		return errors.New("From needs a source")
 	}
-	*s = sourceSet{}
+	*s = sourceSet{order: slices.Clone(sources)}
 	for _, src := range sources {
 		if src.key == "" && (src.kind == querySource || src.kind == bodySource) {
 			return errors.New("source without a key")
@@ -78,6 +80,7 @@ type credential struct {
 	token   string
 	found   bool
 	ambient bool
+	missing error // why nothing was found, where FlaskCompat says so
 }
 
 // The ways in which a request can contradict itself.
@@ -98,6 +101,9 @@ func (c *credential) add(token string) *Error {
 // credential finds the one token of a request. The order of sources does not
 // matter: explicit ones must be alone, and a cookie counts where there is none.
 func (p *policy) credential(r *http.Request, cookie *CookieConfig) (c credential, err *Error) {
+	if p.flask {
+		return p.flaskCredential(r, cookie)
+	}
 	if p.header {
 		err = c.readHeader(r.Header["Authorization"])
 	}
@@ -108,16 +114,20 @@ func (p *policy) credential(r *http.Request, cookie *CookieConfig) (c credential
 		err = c.readBody(r, p.body)
 	}
 	if err == nil && p.cookie && !c.found {
-		name := cookie.Access
-		if p.refresh {
-			name = cookie.Refresh
-		}
-		err = c.readCookie(r, name)
+		err = c.readCookie(r, p.cookieName(cookie))
 	}
 	if err != nil {
 		return credential{}, err
 	}
 	return c, nil
+}
+
+// cookieName is the cookie of the kind of token that the route takes.
+func (p *policy) cookieName(c *CookieConfig) string {
+	if p.refresh {
+		return c.Refresh
+	}
+	return c.Access
 }
 
 func (c *credential) readHeader(values []string) *Error {

@@ -372,3 +372,38 @@ func TestTokenIsNotShown(t *testing.T) {
 		t.Errorf("Vary %q, want Cookie", got)
 	}
 }
+
+// Refresh tokens can be looked for in other places than access tokens; From outranks both.
+func TestRefreshSources(t *testing.T) {
+	t.Parallel()
+	s := newSigner(t)
+	g := s.guard(func(c *guard.Config) { c.RefreshSources = []guard.Source{guard.InsecureFromBody("refresh_token")} })
+	refresh := s.sign("refresh+jwt", map[string]any{"type": "refresh"})
+	form := func() *http.Request { return post(formType, "refresh_token="+refresh) }
+	tests := map[string]struct {
+		request *http.Request
+		reqs    []guard.Requirement
+		ok      bool
+	}{
+		"access in the header":         {get(s.access(nil)), nil, true},
+		"refresh in the body":          {form(), []guard.Requirement{guard.Refresh()}, true},
+		"refresh in the header":        {get(refresh), []guard.Requirement{guard.Refresh()}, false},
+		"From before":                  {get(refresh), []guard.Requirement{guard.From(guard.FromHeader()), guard.Refresh()}, true},
+		"From after":                   {get(refresh), []guard.Requirement{guard.Refresh(), guard.From(guard.FromHeader())}, true},
+		"From, refresh in the body":    {form(), []guard.Requirement{guard.Refresh(), guard.From(guard.FromHeader())}, false},
+		"access where the refresh was": {post(formType, "refresh_token="+s.access(nil)), nil, false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := g.Check(tt.request, tt.reqs...); (err == nil) != tt.ok || err != nil && !errors.Is(err, guard.TokenMissing) {
+				t.Errorf("got %v, want ok %v", err, tt.ok)
+			}
+		})
+	}
+	c := s.config()
+	c.RefreshSources = []guard.Source{{}}
+	if _, err := guard.New(c); err == nil {
+		t.Error("an empty source was taken")
+	}
+}

@@ -15,8 +15,12 @@ import (
 // need not ask first.
 type Token struct {
 	*jwt.Claims
-	guard   *Guard  // whose verification it passed; nil for one that a program made itself
+	// What follows is found once for each verification; it is zero in a token that a program made itself.
+	guard   *Guard  // whose verification it passed
 	handles handles // what a RevocationList looks up
+	kind    string  // the claim type
+	kinded  bool    // there is one
+	bound   bool    // claim cnf: to a key
 }
 
 // claims of a nil token are empty.

@@ -1,10 +1,151 @@
 package guard
 
-// watchers are told when a token that they watch may have been revoked.
-type watchers struct{}
+import (
+	"slices"
+	"sync"
+	"time"
+)
 
-// notify tells those whose token an entry may stop. It must not block.
-func (w *watchers) notify(es []RevocationEntry) {}
+// Watcher is a Revocations that says by itself when its answer changes. Where Config.Revocations is
+// none, Lifetime asks it again every second.
+type Watcher interface {
+	// Watch has revoked called when Revoked begins to answer otherwise than (false, nil) for t, and
+	// perhaps again, until stop is called. Ask Revoked after Watch has returned for what was so
+	// before; then nothing is missed. revoked is called by another goroutine, which holds no lock
+	// that stop takes, and does not block.
+	Watch(t *Token, revoked func()) (stop func())
+}
 
-// notifyAll tells everybody, after the list was replaced.
-func (w *watchers) notifyAll() {}
+var _ Watcher = (*RevocationList)(nil)
+
+// Watch implements Watcher. revoked is called as soon as Add or Reset has made the token count no
+// more, and within a second when the list has become stale; whoever adds does not wait for it. A
+// call that is under way when stop is called may still come.
+func (l *RevocationList) Watch(t *Token, revoked func()) (stop func()) {
+	x := &watch{token: t, revoked: revoked}
+	l.watchers.add(l, x)
+	return func() { l.watchers.remove(x) }
+}
+
+// staleCheck is the time between two looks whether a list that is watched has become stale.
+const staleCheck = time.Second
+
+// watchers are those who want to know when their token is revoked, by what could revoke it: an
+// entry costs a look-up, however many watch.
+type watchers struct {
+	mu    sync.Mutex // guards what follows
+	list  *RevocationList
+	by    map[thing]map[*watch]struct{}
+	stale *time.Timer // looks whether the list is; nil while nobody watches
+}
+
+type watch struct {
+	token   *Token
+	revoked func()
+}
+
+// thing is what an entry can revoke; the zero thing stands for all.
+type thing struct{ kind, handle string }
+
+// things are what a token is watched by. The kinds user and roles have the same handle.
+func (x *watch) things() []thing {
+	t := x.token
+	return slices.DeleteFunc([]thing{
+		{RevokedSession, t.Session()},
+		{RevokedToken, t.ID()},
+		{RevokedUser, t.Subject()},
+		{RevokedClient, t.ClientID()},
+		{RevokedKey, t.KeyID()},
+		{},
+	}, func(h thing) bool { return h.kind != "" && h.handle == "" })
+}
+
+func (w *watchers) add(l *RevocationList, x *watch) {
+	things := x.things()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.by == nil {
+		w.list, w.by = l, map[thing]map[*watch]struct{}{}
+	}
+	for _, h := range things {
+		if w.by[h] == nil {
+			w.by[h] = map[*watch]struct{}{}
+		}
+		w.by[h][x] = struct{}{}
+	}
+	if w.stale == nil && l.maxStaleness > 0 {
+		w.stale = time.AfterFunc(staleCheck, w.checkStale)
+	}
+}
+
+func (w *watchers) remove(x *watch) {
+	things := x.things()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, h := range things {
+		if delete(w.by[h], x); len(w.by[h]) == 0 {
+			delete(w.by, h)
+		}
+	}
+	if len(w.by) == 0 && w.stale != nil {
+		w.stale.Stop()
+		w.stale = nil
+	}
+}
+
+// notify tells those whose token an entry stops. The entries are in the list: who registers too
+// late to be found here finds them there.
+func (w *watchers) notify(es []RevocationEntry) {
+	var found []*watch
+	for _, e := range es {
+		h := thing{e.Kind, e.Handle}
+		if h.kind == RevokedRoles {
+			h.kind = RevokedUser
+		}
+		if h.handle != "" {
+			found = w.find(found, h)
+		}
+	}
+	w.wake(found)
+}
+
+// notifyAll tells those whose token no longer counts, after the list was replaced or became stale.
+func (w *watchers) notifyAll() { w.wake(w.find(nil, thing{})) }
+
+// find adds those who watch h. The lock is held for one thing at a time, so that nobody waits for
+// many entries.
+func (w *watchers) find(found []*watch, h thing) []*watch {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for x := range w.by[h] {
+		found = append(found, x)
+	}
+	return found
+}
+
+// wake calls those whose token no longer counts: a watermark stops older tokens alone. Adding to
+// the list waits for none of them; the goroutine ends when it has called all.
+func (w *watchers) wake(found []*watch) {
+	if len(found) == 0 {
+		return
+	}
+	go func() {
+		for _, x := range found {
+			if revoked, err := w.list.Revoked(x.token); revoked || err != nil {
+				x.revoked()
+			}
+		}
+	}()
+}
+
+// checkStale runs every second while somebody watches.
+func (w *watchers) checkStale() {
+	if _, err := w.list.Revoked(nil); err != nil {
+		w.notifyAll()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stale != nil {
+		w.stale.Reset(staleCheck)
+	}
+}

@@ -16,7 +16,11 @@ const (
 // returns ErrKey for a document that is no JWK Set or has a duplicate name anywhere, for two
 // signature keys of one kid, usable or not, and for a set that mixes HMAC keys with public-key
 // ones: such a document is neither fit to be published nor to be kept secret.
-func ParseKeySet(jwks []byte) (*KeySet, error) {
+func ParseKeySet(jwks []byte) (*KeySet, error) { return ParseKeySetFor("", jwks) }
+
+// ParseKeySetFor is ParseKeySet for an issuer whose RSA keys do not name their algorithm, which is
+// then alg. It changes nothing for the keys that do, nor for those of other kinds.
+func ParseKeySetFor(alg Algorithm, jwks []byte) (*KeySet, error) {
 	entries, err := keyEntries(jwks)
 	if err != nil {
 		return nil, err
@@ -35,7 +39,7 @@ func ParseKeySet(jwks []byte) (*KeySet, error) {
 			}
 			kids[kid] = true
 		}
-		k, err := r.key("")
+		k, err := r.key(r.unnamed(alg))
 		if err != nil {
 			ignored = append(ignored, err)
 			continue
@@ -52,6 +56,14 @@ func ParseKeySet(jwks []byte) (*KeySet, error) {
 	}
 	s.ignored = ignored
 	return s, nil
+}
+
+// unnamed is alg for an RSA key that does not name its own.
+func (r *jwkReader) unnamed(alg Algorithm) Algorithm {
+	if r.find("alg") == nil && r.text("kty") == "RSA" {
+		return alg
+	}
+	return ""
 }
 
 // keyEntries are the texts of the keys in a JWK Set.

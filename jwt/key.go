@@ -160,6 +160,10 @@ func (k *Key) Algorithm() Algorithm { return k.alg }
 // CanSign says whether the key has a private half that may sign.
 func (k *Key) CanSign() bool { return k.private != nil && !k.private.noSign }
 
+// CanVerify says whether the key may verify: it may unless key_ops of the JWK it was read from say
+// otherwise (RFC 7517 section 4.3).
+func (k *Key) CanVerify() bool { return !k.noVerify }
+
 // Public is the key without its private half, with the same kid; k itself where it has none. An
 // HMAC key has no public half: nil.
 func (k *Key) Public() *Key {

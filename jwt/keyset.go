@@ -8,8 +8,8 @@ import (
 )
 
 // Keys is where a verifier finds its keys. A *KeySet is one; so is anything that rotates them. It
-// is asked once for each verification and must answer at once, from memory: never nil, and the
-// same pointer as long as the keys are the same.
+// is asked once for each verification and must answer at once, from memory: the same pointer as
+// long as the keys are the same, and nil only while there is no saying what they are.
 //
 // Keys that are fetched from elsewhere may also have a method Refetch(context.Context) bool. A
 // Verifier calls it for a token whose key is not in the set, and looks once more where it returns

@@ -218,3 +218,38 @@ func TestParseKeySet(t *testing.T) {
 		})
 	}
 }
+
+// TestParseKeySetFor: the caller's algorithm is for the RSA keys that name none, and for no other.
+func TestParseKeySetFor(t *testing.T) {
+	t.Parallel()
+	var entries []string
+	for _, alg := range []jwt.Algorithm{jwt.RS256, jwt.PS256, jwt.ES256} {
+		k, err := jwt.NewKey(alg, string(alg), newKey(t, alg).PublicKey())
+		if err != nil {
+			t.Fatal(err)
+		}
+		jwk, err := k.MarshalJSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		entry := string(jwk)
+		if alg == jwt.RS256 {
+			entry = strings.Replace(entry, `"alg":"RS256",`, "", 1)
+		}
+		entries = append(entries, entry)
+	}
+	doc := []byte(`{"keys":[` + strings.Join(entries, ",") + `]}`)
+	for _, tt := range []struct {
+		alg, want jwt.Algorithm
+		keys      int
+	}{{"", "", 2}, {jwt.RS256, jwt.RS256, 3}, {jwt.RS512, jwt.RS512, 3}, {jwt.ES256, "", 2}, {"none", "", 2}} {
+		set, err := jwt.ParseKeySetFor(tt.alg, doc)
+		if err != nil || set.Len() != tt.keys || len(set.Ignored()) != 3-tt.keys {
+			t.Errorf("%q: got %v, ignored %v, %v", tt.alg, set, set.Ignored(), err)
+			continue
+		}
+		if k, ok := set.Key("RS256"); ok != (tt.want != "") || ok && k.Algorithm() != tt.want {
+			t.Errorf("%q: got %v", tt.alg, k)
+		}
+	}
+}

@@ -103,6 +103,7 @@ type Throttle struct {
 // Revocation is the list of what was revoked.
 type Revocation struct {
 	MaxStaleness time.Duration `yaml:"max_staleness" range:"1s..1h" unset:"60s, or token.access where that is shorter" doc:"How long requests are still let in by the last known list when the store cannot be read; then they get 503. Never more than token.access."`
+	ReadersFile  string        `yaml:"readers_file" unset:"none: GET /revocations is 404" doc:"File of those who may follow the list by GET /revocations, mode 0600: resource servers in other processes that use guard.NewFollower. A line is NAME:SECRET, the name for the log, the secret at least 32 random characters ('sandi key secret' makes one). A name may stand twice, so that a secret can be replaced; what changes counts from the next start."`
 }
 
 // Log is the log on standard error.

@@ -35,6 +35,8 @@ func forList(entries []Entry) []guard.RevocationEntry {
 type Config struct {
 	Store Store
 	List  List
+	// Feed hands on what is read; nil means to nobody.
+	Feed *Feed
 	// Interval is the time between two reads of the feed: how late what another
 	// process revokes may be here. Zero means 250 ms; more than a second is made a second.
 	Interval time.Duration
@@ -54,6 +56,7 @@ const (
 type Follower struct {
 	store    Store
 	list     List
+	feed     *Feed
 	interval time.Duration
 	now      func() time.Time
 	log      *slog.Logger
@@ -67,7 +70,7 @@ type Follower struct {
 // NewFollower builds a Follower.
 func NewFollower(c Config) *Follower {
 	f := &Follower{
-		store: c.Store, list: c.List, now: c.Now, log: c.Logger,
+		store: c.Store, list: c.List, feed: c.Feed, now: c.Now, log: c.Logger,
 		interval: min(cmp.Or(c.Interval, 250*time.Millisecond), time.Second),
 	}
 	if f.now == nil {
@@ -95,6 +98,8 @@ func (f *Follower) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+			f.report(ctx, f.follow(ctx))
+		case <-f.feed.nudge():
 			f.report(ctx, f.follow(ctx))
 		case <-purge.C:
 			f.list.Prune()
@@ -163,6 +168,7 @@ func (f *Follower) reload(ctx context.Context) error {
 }
 
 func (f *Follower) advance(p Page) {
+	f.feed.add(f.cursor, p)
 	if n := len(p.Entries); n > 0 {
 		f.cursor = p.Entries[n-1].Seq
 	}

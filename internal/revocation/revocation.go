@@ -3,6 +3,7 @@
 //
 //	store transaction that ends something ── commit ──> hook ──> List.Add
 //	Follower: every second, rows with seq > cursor ─────────────> List.Add
+//	                                               └────────────> Feed ──> followers in other processes
 package revocation
 
 import (

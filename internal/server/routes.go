@@ -23,6 +23,9 @@ func (s *Server) public() http.Handler {
 	s.api.Routes(mux)
 	mux.Handle("GET /.well-known/jwks.json", s.web.Handle(s.jwks))
 	mux.Handle("GET /.well-known/oauth-authorization-server", s.web.Handle(s.metadata))
+	if len(s.readers) > 0 {
+		mux.Handle("GET /revocations", s.web.Handle(s.readRevocations))
+	}
 	mux.Handle("GET /healthz", s.web.Handle(s.healthz))
 	mux.Handle("GET /readyz", s.web.Handle(s.readyz))
 	if s.demo != nil { // its one port carries everything
@@ -120,6 +123,7 @@ func (s *Server) gauges() {
 		return float64(n)
 	})
 	gauge("sandi_revocations", "Entries of the revocation list.", func() float64 { return float64(s.revocations.Len()) })
+	gauge("sandi_revocation_pollers", "Readers of GET /revocations that wait for news.", func() float64 { return float64(s.feed.Waiting()) })
 	gauge("sandi_hashing_running", "Password hashes being computed.", func() float64 { n, _ := s.accounts.Hashing(); return float64(n) })
 	gauge("sandi_hashing_waiting", "Logins waiting for a password hash.", func() float64 { _, n := s.accounts.Hashing(); return float64(n) })
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

@@ -52,7 +52,9 @@ type Server struct {
 	db          *store.DB
 	ring        *key.Ring
 	revocations *guard.RevocationList
+	feed        *revocation.Feed
 	follower    *revocation.Follower
+	readers     readers // of the feed
 	limits      *cluster.Memory
 	accounts    *account.Service
 	sessions    *session.Service
@@ -117,11 +119,17 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 	s.revocations = guard.NewRevocationList(guard.RevocationListConfig{MaxStaleness: s.cfg.Revocation.MaxStaleness, Now: s.now})
 	s.db, err = store.Open(ctx, store.Config{
 		URL: s.cfg.Store.URL, Now: s.now, Logger: s.log, AccessLifetime: s.cfg.Lifetimes().Access,
-		Revoked: func(entries []revocation.Entry) { revocation.Apply(s.revocations, entries) },
+		Revoked: func(entries []revocation.Entry) {
+			revocation.Apply(s.revocations, entries)
+			if s.feed != nil { // else the store is still being opened
+				s.feed.Nudge()
+			}
+		},
 	})
 	if err != nil {
 		return err
 	}
+	s.feed = revocation.NewFeed(s.db, s.now)
 	if s.demo != nil {
 		return s.db.ClaimDemo(ctx)
 	}
@@ -153,8 +161,11 @@ func (s *Server) openKeys(ctx context.Context) error {
 	return err
 }
 
-func (s *Server) openRevocations(ctx context.Context) error {
-	s.follower = revocation.NewFollower(revocation.Config{Store: s.db, List: s.revocations, Now: s.now, Logger: s.log})
+func (s *Server) openRevocations(ctx context.Context) (err error) {
+	if s.readers, err = loadReaders(s.cfg.Revocation.ReadersFile); err != nil {
+		return err
+	}
+	s.follower = revocation.NewFollower(revocation.Config{Store: s.db, List: s.revocations, Feed: s.feed, Now: s.now, Logger: s.log})
 	return s.follower.Load(ctx)
 }
 
@@ -285,6 +296,7 @@ func (s *Server) Run(ctx context.Context) error {
 // drain says not ready, stops taking connections, and waits for the requests under way.
 func (s *Server) drain(servers map[*http.Server]net.Listener) error {
 	s.stopping.Store(true)
+	s.feed.Close() // what waits there would be waited for
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Listen.ShutdownTimeout)
 	defer cancel()
 	var errs []error

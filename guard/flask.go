@@ -1,0 +1,134 @@
+package guard
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/sandi-auth/sandi/jwt"
+)
+
+// FlaskCompat is a Config for the tokens of a Flask-JWT-Extended service (4.x) and for front ends
+// written against one. It differs from a Config of one's own in this:
+//
+//   - Issuer, audience and typ are waived, for that library sets none of the first two. Name them
+//     where the service does: c.Issuer = "https://api.example"; c.InsecureAnyIssuer = false.
+//   - The claim type must be "access", or "refresh" for Refresh, so that an ID token of the same
+//     key still fails; a token without sub fails too (RequiredClaims).
+//   - Sources are tried in their order and the first that has a token is taken, good or bad.
+//     InsecureFromBody reads JSON alone. A place that has two tokens is refused all the same.
+//   - Fresh also takes a token that is fresh until a time: its claim fresh is a NumericDate.
+//   - Cookies are access_token_cookie and refresh_token_cookie, and csrf_access_token for both.
+//   - Refusals are FlaskErrors, with that library's statuses and texts.
+//
+// What is stricter than the library on purpose stands in docs/guides/from-flask-jwt-extended.md.
+func FlaskCompat(keys jwt.Keys) Config {
+	return Config{
+		Keys:                keys,
+		InsecureAnyIssuer:   true,
+		InsecureAnyAudience: true,
+		InsecureAnyType:     true,
+		RequiredClaims:      []string{"sub"},
+		Cookie:              CookieConfig{Access: "access_token_cookie", Refresh: "refresh_token_cookie", CSRF: "csrf_access_token"},
+		OnError:             FlaskErrors{}.Write,
+		flask:               true,
+	}
+}
+
+// flaskPlace is what that library calls the source.
+func (s Source) flaskPlace() string {
+	return [...]string{headerSource: "headers", cookieSource: "cookies", querySource: "query_string", bodySource: "json"}[s.kind]
+}
+
+// flaskCredential asks one place after the other. What is missing from each makes the sentence of
+// the refusal.
+func (p *policy) flaskCredential(r *http.Request, cookie *CookieConfig) (credential, *Error) {
+	var places, missing []string
+	for _, src := range p.order {
+		c, absent, err := p.flaskSource(r, cookie, src)
+		if err != nil {
+			return credential{}, err
+		}
+		if c.token != "" { // that library takes an empty one for none
+			c.found = true
+			return c, nil
+		}
+		places, missing = append(places, src.flaskPlace()), append(missing, absent)
+	}
+	text := missing[0]
+	if last := len(places) - 1; last > 0 {
+		text = "Missing JWT in " + strings.Join(places[:last], ", ") + " or " + places[last] +
+			" (" + strings.Join(missing, "; ") + ")"
+	}
+	return credential{missing: &flaskCause{text: text}}, nil
+}
+
+// flaskSource looks in one place; absent says what is missing where the credential has no token.
+func (p *policy) flaskSource(r *http.Request, cookie *CookieConfig, src Source) (c credential, absent string, err *Error) {
+	switch src.kind {
+	case headerSource:
+		return flaskHeader(r.Header["Authorization"])
+	case bodySource:
+		return flaskJSON(r, src.key)
+	case querySource:
+		err = c.readPairs(r.URL.RawQuery, []string{src.key})
+		return c, "Missing '" + src.key + "' query paramater", err // sic
+	}
+	name := cookie.Access
+	if p.refresh {
+		name = cookie.Refresh
+	}
+	err = c.readCookie(r, name)
+	if err == nil && c.token != "" && !isSafe(r.Method) && r.Header.Get(cookie.CSRFHeader) == "" {
+		err = refuse(CSRFFailed, &flaskCause{"Missing CSRF token", errCSRFValue})
+	}
+	return c, `Missing cookie "` + name + `"`, err
+}
+
+// flaskHeader reads "Bearer token". That library also picks the one Bearer of several credentials:
+// here they are refused, for what stands in between may pick another.
+func flaskHeader(lines []string) (c credential, absent string, err *Error) {
+	const expected = "Expected 'Authorization: Bearer <JWT>'"
+	value := strings.Trim(strings.TrimSpace(strings.Join(lines, ",")), ",")
+	if value == "" {
+		return c, "Missing Authorization Header", nil
+	}
+	bearer, other := 0, 0
+	for field := range strings.SplitSeq(value, ",") {
+		if scheme, _, _ := strings.Cut(strings.TrimSpace(field), " "); strings.EqualFold(scheme, "Bearer") {
+			bearer++
+		} else {
+			other++
+		}
+	}
+	if bearer == 0 {
+		return c, "Missing 'Bearer' type in 'Authorization' header. " + expected, nil
+	}
+	words := strings.Fields(value)
+	if bearer+other > 1 || len(words) != 2 {
+		return c, "", refuse(InvalidRequest, &flaskCause{"Bad Authorization header. " + expected, errAuthorization})
+	}
+	return credential{token: words[1]}, "", nil
+}
+
+// flaskJSON reads a field of a JSON object, of a body that InsecureFromBody would look at.
+func flaskJSON(r *http.Request, key string) (c credential, absent string, err *Error) {
+	typ, _, _ := strings.Cut(strings.ToLower(r.Header.Get("Content-Type")), ";")
+	typ = strings.TrimSpace(typ)
+	if typ != "application/json" && (!strings.HasPrefix(typ, "application/") || !strings.HasSuffix(typ, "+json")) {
+		return c, "Invalid content-type. Must be application/json.", nil
+	}
+	absent = `Missing "` + key + `" key in json data.`
+	if r.Body == nil || r.Body == http.NoBody || r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return c, absent, nil
+	}
+	body, cause := peekBody(r)
+	if cause != nil {
+		return c, "", refuse(InvalidRequest, cause)
+	}
+	err = c.readJSON(body, []string{key})
+	if err != nil && errors.Is(err, errBody) { // no object in which anybody could find a token
+		return credential{}, absent, nil
+	}
+	return c, absent, err
+}

@@ -1,0 +1,111 @@
+package guard
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/sandi-auth/sandi/jwt"
+)
+
+// Hint says to a developer or an operator what is likely wrong and what to do about it; "" where
+// nothing is to be added to Reason and Cause. It is for logs and never sent to clients: it names
+// settings of the Guard. It holds nothing out of the request or the token.
+func (e *Error) Hint() string {
+	if e.hint != "" || e.policy == nil {
+		return e.hint
+	}
+	for _, h := range hints {
+		if errors.Is(e, h.cause) {
+			return h.text(e.policy)
+		}
+	}
+	if _, ok := errors.AsType[*http.MaxBytesError](e.Cause); ok {
+		return fmt.Sprintf("InsecureFromBody reads bodies of at most %d KiB; guard this route by header or cookie", maxBody>>10)
+	}
+	if _, ok := errors.AsType[*PanicError](e.Cause); ok {
+		return "a function of the program's own panicked; PanicError.Stack says where"
+	}
+	return ""
+}
+
+// hints are looked through in order: causes first, then the reasons that need none.
+var hints = []struct {
+	cause error
+	text  func(*policy) string
+}{
+	{jwt.ErrAudience, func(p *policy) string {
+		return fmt.Sprintf("the token's aud has none of Config.Audience %q: it was issued for another resource server", p.guard.cfg.Audience)
+	}},
+	{jwt.ErrIssuer, func(p *policy) string {
+		return fmt.Sprintf("the token's iss is not Config.Issuer %q byte for byte; a slash at the end counts", p.guard.cfg.Issuer)
+	}},
+	{jwt.ErrUnknownKey, func(p *policy) string {
+		set := p.guard.cfg.Keys.KeySet()
+		if set == nil {
+			return "Config.Keys has no keys yet: can the issuer's be reached?"
+		}
+		return fmt.Sprintf("none of the %d keys in Config.Keys has the token's kid: the key set is out of date, or the token is another issuer's", set.Len())
+	}},
+	{jwt.ErrSignature, always("the key of the token's kid did not sign it: the token was altered or cut off, or issuer and guard have different keys under one kid")},
+	{jwt.ErrAlgorithm, always("the token's alg is not the one its key is for; give each key the algorithm that the issuer signs with")},
+	{jwt.ErrType, func(p *policy) string {
+		return fmt.Sprintf("the token's header typ is none of %q (Config.Types, or Type of the route); an ID token is not an access token", p.types)
+	}},
+	{errKind, func(p *policy) string {
+		if p.refresh {
+			return `this route takes refresh tokens: claim type "refresh"`
+		}
+		return `this route takes no refresh tokens, no tokens whose claim type says something else than "access", and with typ "JWT" none without it`
+	}},
+	{errBound, always("the token is bound to a key (claim cnf, DPoP): this guard takes bearer tokens; have the client ask for one without DPoP")},
+	{jwt.ErrExpired, func(p *policy) string {
+		return fmt.Sprintf("the token's exp has come by this server's clock (leeway %v): the client should refresh; if it is new, compare the clocks", p.guard.cfg.Leeway)
+	}},
+	{jwt.ErrNotYetValid, always("the token's nbf or iat lies ahead of this server's clock: compare the clocks, or set Config.Leeway")},
+	{jwt.ErrNoExpiry, always("the token has no exp; have the issuer set it (InsecureNoExpiry accepts tokens that live for ever)")},
+	{jwt.ErrTooLarge, always("the token is over 16 KiB: put less into its claims")},
+	{jwt.ErrCritical, always("the token's header has crit, which changes what the token means in a way that is not understood here")},
+	{jwt.ErrMalformed, always(`this is no JWT: look for quotation marks, a second "Bearer", a token that was cut off, or an opaque token`)},
+	{errCSRFValue, func(p *policy) string {
+		c := p.guard.cfg.Cookie
+		return fmt.Sprintf("a cookie changes something only with the token's csrf claim in the header %s; the page reads it from the cookie %s", c.CSRFHeader, c.CSRF)
+	}},
+	{errOrigin, func(p *policy) string {
+		return fmt.Sprintf("the page that opens the socket is neither of this host nor in Config.Cookie.Origins %q", p.guard.cfg.Cookie.Origins)
+	}},
+	{errTwoCredentials, always("send one token in one place; a second cookie of the name may be left from another path or domain")},
+	{errAuthorization, always(`want "Authorization: Bearer", one space and the token, and nothing else`)},
+	{errBody, always("the body is not what its Content-Type says, or could not be read to its end")},
+	{errScope, func(p *policy) string {
+		return fmt.Sprintf("the claim scope must hold all of %q", p.scopes)
+	}},
+	{errRole, func(p *policy) string {
+		return fmt.Sprintf("the claim roles must hold one of each of %q", p.roles)
+	}},
+	{jwt.ErrClaimMissing, always("the route asks for a claim that the token does not have")},
+	{errSafeMethod, always("a one-time token is spent by POST, for links are fetched by scanners; let a GET show a form that sends the token")},
+	{ErrReused, always("the token counts once; a client that lost the answer must begin again, and Config.OnReuse can end the session")},
+	{errNoID, always("a token that counts once needs jti and exp; Issuer.OneTime sets them")},
+	{ErrReplayFull, always("more one-time tokens were used than ReplayMemoryConfig.Size before they expired")},
+	{ErrStale, always("nobody has called Touch on the revocation list in time: is its follower running, and does it reach the server?")},
+	{TokenNotFresh, always("the route asks for Fresh: the token is from a refresh, or the sign-in is too long ago; sign in again")},
+}
+
+func always(text string) func(*policy) string { return func(*policy) string { return text } }
+
+// overlooked says where a request that brought no token seems to have one nevertheless.
+func (p *policy) overlooked(r *http.Request) string {
+	switch name := p.cookieName(&p.guard.cfg.Cookie); {
+	case r.Header["Authorization"] != nil && p.header:
+		return `the Authorization header is of another scheme: want "Bearer", a space and the token`
+	case r.Header["Authorization"] != nil:
+		return "there is an Authorization header, but FromHeader is not among the route's sources"
+	case !p.cookie && len(r.CookiesNamed(name)) > 0:
+		return fmt.Sprintf("there is a cookie %s, but FromCookie is not among the route's sources", name)
+	case strings.Contains(r.URL.RawQuery, "token="):
+		return "the query seems to hold a token, but no InsecureFromQuery of the route reads its key"
+	}
+	return "no token in any of the route's sources (Config.Sources, RefreshSources for Refresh, or From)"
+}

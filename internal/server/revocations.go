@@ -1,0 +1,106 @@
+package server
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sandi-auth/sandi/guard"
+	"github.com/sandi-auth/sandi/internal/problem"
+	"github.com/sandi-auth/sandi/internal/revocation"
+	"github.com/sandi-auth/sandi/internal/web"
+)
+
+// revocationPage is an answer of GET /revocations?epoch=E&after=N&wait=SECONDS: the entries after seq N of
+// the history E, at most 1000; who read less than head asks again. Without any it comes after wait seconds, 0 to 30, by
+// default 25. reset says that E is not this history, or N beyond its head, and that the entries are the first ones.
+type revocationPage struct {
+	Epoch   string            `json:"epoch"`
+	Head    int64             `json:"head"`
+	Reset   bool              `json:"reset"`
+	Entries []revocationEntry `json:"entries"`
+}
+
+// revocationEntry has its instants in Unix milliseconds, as the store has them, so that none is rounded; 0 is none.
+type revocationEntry struct {
+	Seq       int64           `json:"seq"`
+	Kind      revocation.Kind `json:"kind"`
+	Handle    string          `json:"handle"`
+	NotBefore int64           `json:"not_before"`
+	ExpiresAt int64           `json:"expires_at"`
+}
+
+// readRevocations answers GET /revocations, a long poll for resource servers in other processes.
+func (s *Server) readRevocations(w http.ResponseWriter, r *http.Request) error {
+	// 3 client
+	secret, sent := bearer(r)
+	name, ok := s.readers.find(secret)
+	if !ok {
+		e := &guard.Error{Reason: guard.TokenInvalid, Realm: "revocations"}
+		if !sent {
+			e.Reason = guard.TokenMissing
+		}
+		s.web.NoteGuard(r.Context(), "", string(e.Reason))
+		guard.WriteError(w, r, e)
+		return nil
+	}
+	web.SetSubject(r.Context(), "reader "+name)
+	// 4 request
+	epoch, after, wait, err := readQuery(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	// The request is read; what is left of http.Server.ReadTimeout would end a long wait.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	// 7 write
+	p, reset, err := s.feed.Read(r.Context(), epoch, after, wait)
+	if errors.Is(err, revocation.ErrBehind) || errors.Is(err, revocation.ErrBusy) {
+		return &problem.Error{Kind: problem.Unavailable, Code: "temporarily_unavailable", RetryAfter: time.Second, Cause: err}
+	}
+	if err != nil {
+		return err
+	}
+	page := revocationPage{Epoch: p.Epoch, Head: p.Head, Reset: reset, Entries: make([]revocationEntry, len(p.Entries))}
+	for i, e := range p.Entries {
+		page.Entries[i] = revocationEntry{e.Seq, e.Kind, e.Handle, milli(e.NotBefore), milli(e.ExpiresAt)}
+	}
+	return web.JSON(w, http.StatusOK, page)
+}
+
+func readQuery(q url.Values) (epoch string, after int64, wait time.Duration, err error) {
+	seconds := int64(25)
+	for _, n := range []struct {
+		name string
+		most int64
+		into *int64
+	}{{"after", 1<<63 - 1, &after}, {"wait", 30, &seconds}} {
+		if !q.Has(n.name) {
+			continue
+		}
+		v, err := strconv.ParseInt(q.Get(n.name), 10, 64)
+		if err != nil || v < 0 || v > n.most {
+			return "", 0, 0, problem.InvalidField(n.name, "field_wrong_type")
+		}
+		*n.into = v
+	}
+	return q.Get("epoch"), after, time.Duration(seconds) * time.Second, nil
+}
+
+// bearer is the credential of RFC 6750 section 2.1, and whether there is one.
+func bearer(r *http.Request) (secret string, sent bool) {
+	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", false
+	}
+	return strings.TrimLeft(secret, " "), true
+}
+
+func milli(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
