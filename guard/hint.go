@@ -77,6 +77,7 @@ var hints = []struct {
 	}},
 	{errTwoCredentials, always("send one token in one place; a second cookie of the name may be left from another path or domain")},
 	{errAuthorization, always(`want "Authorization: Bearer", one space and the token, and nothing else`)},
+	{errLong, always("queries are searched up to 64 KiB; send the token in the Authorization header")},
 	{errBody, always("the body is not what its Content-Type says, or could not be read to its end")},
 	{errScope, func(p *policy) string {
 		return fmt.Sprintf("the claim scope must hold all of %q", p.scopes)

@@ -66,6 +66,7 @@ func TestCookies(t *testing.T) {
 }
 
 // Cookies that would not work are not set.
+// ASVS 3.3.5
 func TestSetCookiesRefuses(t *testing.T) {
 	t.Parallel()
 	iss := newIssuer(t)

@@ -21,7 +21,7 @@ func postToken(token string) *http.Request {
 }
 
 // A one-time token is good once, for its purpose, and is spent only by a request that everything
-// else is right with. ASVS 9.2.2
+// else is right with. ASVS 6.5.1, 9.2.2
 func TestOneTime(t *testing.T) {
 	t.Parallel()
 	iss := newIssuer(t)

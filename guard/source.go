@@ -2,6 +2,7 @@ package guard
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -55,8 +56,8 @@ func (s *sourceSet) read(sources []Source) error {
 	}
 	*s = sourceSet{order: slices.Clone(sources)}
 	for _, src := range sources {
-		if src.key == "" && (src.kind == querySource || src.kind == bodySource) {
-			return errors.New("source without a key")
+		if (src.kind == querySource || src.kind == bodySource) && (src.key == "" || strings.ContainsFunc(src.key, notPrintable)) {
+			return fmt.Errorf("source with the key %q: want printable ASCII", src.key)
 		}
 		switch src.kind {
 		case headerSource:
@@ -153,6 +154,8 @@ func (c *credential) readHeader(values []string) *Error {
 	}
 	return c.add(token)
 }
+
+func notPrintable(c rune) bool { return c < ' ' || c > '~' }
 
 func notLetter(c rune) bool { return c|0x20 < 'a' || c|0x20 > 'z' }
 
