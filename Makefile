@@ -7,6 +7,9 @@ FUZZTIME ?= 60s
 # Addresses for the demo: make run ARGS="--addr 127.0.0.1:5001 --profile flask"
 ARGS ?=
 
+# Folders with a go.mod of their own, so that whoever imports Sandi does not inherit what they need.
+MODULES := bench examples internal/interop
+
 .DEFAULT_GOAL := help
 .PHONY: help run build test check fmt fuzz drill bench install-test-tools
 
@@ -29,9 +32,9 @@ check: ## format, vet, staticcheck, architecture, generated files, go.mod
 	@out=$$($(TOOL) gofumpt -l . ); if [ -n "$$out" ]; then echo "gofumpt: run 'make fmt' for:"; echo "$$out"; exit 1; fi
 	$(GO) mod tidy -diff
 	$(GO) vet ./... && $(GO) vet -tags drill ./internal/server
-	cd bench && $(GO) vet ./...
 	$(TOOL) staticcheck ./... && $(TOOL) staticcheck -tags drill ./internal/server
-	cd bench && $(GO) tool -modfile=../tools.mod staticcheck ./...
+	@for module in $(MODULES); do (set -ex; cd $$module; $(GO) mod tidy -diff; $(GO) vet ./...; \
+		$(GO) tool -modfile=$(CURDIR)/tools.mod staticcheck ./...) || exit 1; done
 	$(GO) test -count=1 ./internal/arch
 	$(GO) test -count=1 -run 'TestConfigurationDoc|TestCLIDoc' ./internal/config ./cmd/sandi
 
