@@ -131,7 +131,7 @@ func (p *scanner) object(i int, into *object) int {
 		if i = p.member(i, m); i == failed {
 			return failed
 		}
-		if !seen.add(s, m.name, m.escaped) {
+		if (m.escaped || seen.all != nil || !seen.first(s, m.name)) && !seen.add(s, m.name, m.escaped) {
 			return p.fail("duplicate name")
 		}
 		if i = skip(s, i); i < len(s) && s[i] == ',' {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 )
 
 // Keys is where a verifier finds its keys. A *KeySet is one; so is anything that rotates them. It
@@ -25,11 +26,13 @@ type KeySet struct {
 	byID    map[string]*Key
 	byAlg   map[Algorithm]*Key // nil where several keys share the algorithm
 	known   map[string]*known  // by header segment
+	few     []*known           // all of known, where comparing them is faster than hashing
 	ignored []error
 }
 
 // known is what a header segment says, and which key it means.
 type known struct {
+	segment string
 	key    *Key
 	header Header
 	mid    *midstate // HMAC: of a header that was recognised by its bytes, and the dot after it
@@ -62,20 +65,38 @@ func NewKeySet(keys ...*Key) (*KeySet, error) {
 			s.byAlg[k.alg] = k
 		}
 	}
-	s.recognise()
+	s.learn()
 	return s, nil
 }
 
-// recognise prepares the look-up by header segment, with the outcome that reading it would have.
-func (s *KeySet) recognise() {
+// learn prepares recognise, with the outcome that reading the header would have.
+func (s *KeySet) learn() {
 	for _, k := range s.keys {
 		for _, seg := range k.segments {
 			h := Header{Algorithm: k.alg, Type: mediaType(seg.typ), KeyID: k.id}
 			if key, err := s.choose(h); err == nil {
-				s.known[seg.text] = &known{key: key, header: h, mid: seg.mid}
+				s.known[seg.text] = &known{segment: seg.text, key: key, header: h, mid: seg.mid}
+				s.few = append(s.few, s.known[seg.text])
 			}
 		}
 	}
+	if len(s.few) > 6 {
+		s.few = nil
+	}
+}
+
+// recognise returns what a token's header says where it is one that a key of the set would write
+// itself, or nil.
+func (s *KeySet) recognise(token string) *known {
+	for _, k := range s.few {
+		if n := len(k.segment); len(token) > n && token[n] == '.' && token[:n] == k.segment {
+			return k
+		}
+	}
+	if len(s.few) > 0 {
+		return nil
+	}
+	return s.known[token[:max(0, strings.IndexByte(token, '.'))]]
 }
 
 // KeySet returns s, which makes it Keys.

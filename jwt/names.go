@@ -13,6 +13,19 @@ type names struct {
 	all     []span // every name, once there are more than few or one has an escape
 }
 
+// first takes a name that cannot have been there, which most cannot: by length, first and last
+// byte. The byte before a name is its quote, so that even an empty one has a last byte.
+func (s *names) first(text string, name span) bool {
+	bit := uint64(1) << (((name.to-name.from)*7 + uint32(text[name.from])*3 + uint32(text[name.to-1])) & 63)
+	if s.filter&bit != 0 || s.n >= len(s.few) {
+		return false
+	}
+	s.filter |= bit
+	s.few[s.n] = name
+	s.n++
+	return true
+}
+
 // add takes the next name; false where it has been there.
 func (s *names) add(text string, name span, escaped bool) bool {
 	if s.all != nil || escaped || s.n == len(s.few) {
@@ -23,17 +36,12 @@ func (s *names) add(text string, name span, escaped bool) bool {
 		s.escaped = s.escaped || escaped
 		return true
 	}
-	// The byte before a name is its quote, so that even an empty one has a last byte.
-	bit := uint64(1) << (((name.to-name.from)*7 + uint32(text[name.from])*3 + uint32(text[name.to-1])) & 63)
-	if s.filter&bit != 0 {
-		word := text[name.from:name.to]
-		for _, other := range s.few[:s.n] {
-			if text[other.from:other.to] == word {
-				return false
-			}
+	word := text[name.from:name.to]
+	for _, other := range s.few[:s.n] {
+		if text[other.from:other.to] == word {
+			return false
 		}
 	}
-	s.filter |= bit
 	s.few[s.n] = name
 	s.n++
 	return true

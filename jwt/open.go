@@ -26,35 +26,35 @@ func open(set *KeySet, token string, maxSize int, critical []string) (opened, er
 	if len(token) > maxSize {
 		return opened{}, ErrTooLarge
 	}
-	head, body, sig, ok := parts(token)
-	if !ok {
-		return opened{}, because(ErrMalformed, "not three parts")
-	}
 	if set == nil {
 		return opened{}, because(ErrUnknownKey, "key set is nil")
 	}
-	found, err := set.keyFor(head, critical)
-	if err != nil {
-		return opened{}, err
+	found := set.recognise(token)
+	var from int // where the payload begins
+	if found != nil {
+		from = len(found.segment) + 1
+	} else {
+		from = strings.IndexByte(token, '.') + 1
 	}
-	if err := found.verify(token, len(head)+1, len(body), sig); err != nil {
+	body, sig, ok := strings.Cut(token[from:], ".")
+	if from == 0 || !ok {
+		return opened{}, because(ErrMalformed, "not three parts")
+	}
+	if found == nil {
+		h, err := parseHeader(token[:from-1], critical)
+		if err != nil {
+			return opened{}, err
+		}
+		k, err := set.choose(h)
+		if err != nil {
+			return opened{}, err
+		}
+		found = &known{key: k, header: h}
+	}
+	if err := found.verify(token, from, len(body), sig); err != nil {
 		return opened{}, err
 	}
 	return opened{found, set, body}, nil
-}
-
-// keyFor finds the key that a header segment asks for: at once where the segment is one that a key
-// of the set would write itself.
-func (s *KeySet) keyFor(segment string, critical []string) (*known, error) {
-	if found := s.known[segment]; found != nil {
-		return found, nil
-	}
-	h, err := parseHeader(segment, critical)
-	if err != nil {
-		return nil, err
-	}
-	k, err := s.choose(h)
-	return &known{key: k, header: h}, err
 }
 
 // verify checks sig over the header and the payload of token, which begins at from and has n bytes.
