@@ -19,8 +19,8 @@ import (
 //
 // What strangers can do to it:
 //
-//   - Make it grow: no. It has as many places as it was made with, and only tokens that passed every
-//     check get one. Who holds thousands of good tokens can drive out others', which are then
+//   - Make it grow: no. It has as many places as it was made with, only tokens that passed every
+//     check get one, and those over 4 KiB get none. Who holds thousands of good tokens can drive out others', which are then
 //     verified again. What has expired is dropped, within a minute.
 //   - Make tokens collide: no. The hash is seeded at random for each Cache, covers the whole token,
 //     and only picks the set of places to look into, which are seven whatever happens.
@@ -56,25 +56,27 @@ type cached[T any] struct {
 
 const (
 	ways       = 7
+	maxCached  = 4 << 10 // bytes of token: with its claims it takes up to four times as much
 	locked     = 1 << 63
 	sweepEvery = time.Minute
 )
 
 // NewCache makes a cache of size tokens before v, rounded down to a multiple of seven; below that
-// it remembers none. A place takes up to about 2 KB for tokens of ordinary size, and eight bytes
-// while it is empty. read makes of verified claims what Verify returns for the token. It is called
+// it remembers none. A place takes about 2 KB for a token of ordinary size, 24 KB at the very most,
+// and nine bytes while it is empty. read makes of verified claims what Verify returns for the token. It is called
 // once a verification, and what it returns is shared by all who bring the token: it must be
 // immutable.
 func NewCache[T any](v *Verifier, size int, read func(*Claims) T) *Cache[T] {
 	return &Cache[T]{v: v, read: read, seed: maphash.MakeSeed(), sets: make([]cacheSet[T], max(size, 0)/ways)}
 }
 
-// Verify is Verifier.Verify. at is the time that exp was compared with, for a caller that goes on
-// to compare times.
+// Verify is Verifier.Verify; a token that is remembered is answered for also where ctx has ended.
+// at is the time that exp was compared with, for a caller that goes on to compare times.
 func (c *Cache[T]) Verify(ctx context.Context, token string) (value T, at time.Time, err error) {
 	at = c.v.c.Now()
 	hash := uint64(0)
-	if len(c.sets) > 0 && len(token) <= c.v.c.MaxSize {
+	remember := len(c.sets) > 0 && len(token) <= min(maxCached, c.v.c.MaxSize)
+	if remember {
 		hash = maphash.String(c.seed, token)
 		if known := c.find(token, hash); known != nil {
 			if err := c.v.c.inTime(known.claims, at); err != nil {
@@ -92,7 +94,7 @@ func (c *Cache[T]) Verify(ctx context.Context, token string) (value T, at time.T
 		return value, at, err
 	}
 	value = c.read(claims)
-	if len(c.sets) > 0 && c.v.c.Keys.KeySet() == t.set {
+	if remember && c.v.c.Keys.KeySet() == t.set {
 		c.put(&cached[T]{token: strings.Clone(token), hash: hash, keys: t.set, claims: claims, value: value}, at)
 	}
 	return value, at, nil

@@ -3,6 +3,7 @@ package jwt_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -92,6 +93,21 @@ func TestCacheIsBounded(t *testing.T) {
 		if most := max(size, 0) / 7 * 7; c.Held() > most || most > 0 && c.Held() < most/2 {
 			t.Errorf("size %d: got %d entries, at most %d are wanted", size, c.Held(), most)
 		}
+	}
+}
+
+// TestCacheLeavesOutLargeTokens: those that fit are bounded in number, so each must be bounded in size.
+func TestCacheLeavesOutLargeTokens(t *testing.T) {
+	t.Parallel()
+	c := newCache(t, 70, newKeySet(t, secretKey(t)), nil)
+	for length, held := range map[int]int{2000: 1, 5000: 1} {
+		token := forge(goodHeader, claimsWith(`"jti":"t1"`, `"x":"`+strings.Repeat("x", length)+`"`))
+		if id, _, err := c.Verify(t.Context(), token); id != "t1" || err != nil || c.Held() > held {
+			t.Errorf("%d bytes of token: got %q, %v, %d entries", len(token), id, err, c.Held())
+		}
+	}
+	if c.Held() != 1 {
+		t.Errorf("got %d entries", c.Held())
 	}
 }
 

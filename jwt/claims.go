@@ -16,6 +16,7 @@ import (
 // Those that VerifyInto fills are the exception: they and every string of theirs hold until the
 // next VerifyInto.
 type Claims struct {
+	_ noCopy
 	object
 	header    Header
 	issuer    string
@@ -29,6 +30,12 @@ type Claims struct {
 	payload   []byte          // what src is a view of
 	room      [roomBytes]byte // for payload, so that ordinary claims are one allocation
 }
+
+// noCopy has go vet report a copy of what holds it: strings of the copy would be the original's.
+type noCopy struct{}
+
+func (*noCopy) Lock()   {}
+func (*noCopy) Unlock() {}
 
 // roomBytes holds the claims of RFC 9068 and Sandi's own, and makes Claims fill a size class of the
 // allocator.

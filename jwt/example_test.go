@@ -245,3 +245,42 @@ func ExampleVerifier_VerifyInto() {
 	// ani
 	// budi
 }
+
+func ExampleParsePEM() {
+	key, err := jwt.GenerateKey(jwt.EdDSA)
+	if err != nil {
+		log.Fatal(err)
+	}
+	file, err := key.PEM() // what other programs write, too: PUBLIC KEY
+	if err != nil {
+		log.Fatal(err)
+	}
+	public, err := jwt.ParsePEM("", "2026-11", file) // RSA keys need their algorithm named
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(public)
+	// Output: jwt.Key(EdDSA "2026-11" public)
+}
+
+func ExampleParseKeyFor() {
+	const shared = `{"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"}` // RFC 7515 A.1
+	key, err := jwt.ParseKeyFor(jwt.HS256, []byte(shared))                                                                      // which names no algorithm itself
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(key)
+	// Output: jwt.Key(HS256 "" private [redacted])
+}
+
+func ExampleParseKeySetFor() {
+	const published = `{"keys":[{"kty":"RSA","kid":"2011-04-29","e":"AQAB","n":"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7` +
+		`aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnY` +
+		`b9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"}]}` // RFC 7638 section 3.1
+	keys, err := jwt.ParseKeySetFor(jwt.RS256, []byte(published)) // some issuers leave alg out
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(keys)
+	// Output: [jwt.Key(RS256 "2011-04-29" public)]
+}

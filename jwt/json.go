@@ -9,59 +9,6 @@ import "unicode/utf8"
 // maxDepth counts nested objects and arrays, the outermost included.
 const maxDepth = 32
 
-// kind is the type of a JSON value.
-type kind uint8
-
-const (
-	kindNull kind = iota
-	kindFalse
-	kindTrue
-	kindNumber
-	kindString
-	kindEscaped // a string with an escape in it
-	kindArray
-	kindObject
-)
-
-// span is a part of the scanned text.
-type span struct{ from, to uint32 }
-
-// member is a name and its value: the name without its quotes, the value with them.
-type member struct {
-	name, value span
-	kind        kind
-	escaped     bool // the name has an escape in it
-}
-
-// object is the index over a scanned object: where its members stand in src. Nested values are
-// checked but not indexed.
-type object struct {
-	src    string
-	n      int
-	inline [inlineMembers]member // the first ones, so that an ordinary token costs no allocation
-	more   []member
-}
-
-// inlineMembers covers the claims of RFC 9068 and Sandi's own with room to spare.
-const inlineMembers = 20
-
-func (o *object) at(i int) *member {
-	if i < inlineMembers {
-		return &o.inline[i]
-	}
-	return &o.more[i-inlineMembers]
-}
-
-// next is where the next member is to be written.
-func (o *object) next() *member {
-	o.n++
-	if o.n <= inlineMembers {
-		return &o.inline[o.n-1]
-	}
-	o.more = append(o.more, member{})
-	return &o.more[len(o.more)-1]
-}
-
 // scanner checks s. Its methods take the index at which something begins and return the one after
 // its end, or failed, with the fault in fault: an index in a register is much faster than one in
 // the struct.

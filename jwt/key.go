@@ -229,7 +229,7 @@ func (k *Key) newScratch() *scratch {
 func (k *Key) borrow() *scratch { return k.scratch.Get().(*scratch) }
 
 func (k *Key) giveBack(sc *scratch) {
-	if cap(sc.in) <= maxScratch {
+	if cap(sc.in)+cap(sc.sig) <= maxScratch {
 		k.scratch.Put(sc)
 	}
 }

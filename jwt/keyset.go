@@ -1,6 +1,7 @@
 package jwt
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -8,15 +9,20 @@ import (
 	"strings"
 )
 
-// Keys is where a verifier finds its keys. A *KeySet is one; so is anything that rotates them. It
-// is asked once for each verification and must answer at once, from memory: the same pointer as
-// long as the keys are the same, and nil only while there is no saying what they are.
-//
-// Keys that are fetched from elsewhere may also have a method Refetch(context.Context) bool. A
-// Verifier calls it for a token whose key is not in the set, and looks once more where it returns
-// true; bounding how often that fetches anything is up to it.
+// Keys is where a verifier finds its keys. A *KeySet is one; so is anything that rotates them.
 type Keys interface {
+	// KeySet is asked once for each verification and must answer at once, from memory: the same
+	// pointer as long as the keys are the same, and nil only while there is no saying what they are.
 	KeySet() *KeySet
+}
+
+// Refetcher is Keys that come from elsewhere and can be fetched anew.
+type Refetcher interface {
+	Keys
+	// Refetch is called by a Verifier for a token whose key is not in the set. It says whether there
+	// is another set now, in which the Verifier looks once more. Bounding how often that fetches
+	// anything is up to it.
+	Refetch(ctx context.Context) bool
 }
 
 // KeySet is an immutable set of keys (RFC 7517 section 5): its pointer stands for one generation
@@ -33,9 +39,9 @@ type KeySet struct {
 // known is what a header segment says, and which key it means.
 type known struct {
 	segment string
-	key    *Key
-	header Header
-	mid    *midstate // HMAC: of a header that was recognised by its bytes, and the dot after it
+	key     *Key
+	header  Header
+	mid     *midstate // HMAC: of a header that was recognised by its bytes, and the dot after it
 }
 
 // NewKeySet makes a set of keys. Two keys of one kid, or two HMAC keys of one algorithm without a
@@ -88,6 +94,9 @@ func (s *KeySet) learn() {
 // recognise returns what a token's header says where it is one that a key of the set would write
 // itself, or nil.
 func (s *KeySet) recognise(token string) *known {
+	if s == nil {
+		return nil
+	}
 	for _, k := range s.few {
 		if n := len(k.segment); len(token) > n && token[n] == '.' && token[:n] == k.segment {
 			return k
@@ -122,6 +131,9 @@ func (s *KeySet) Ignored() []error { return slices.Clone(s.ignored) }
 
 // choose finds the key for a header: by kid, and without one by alg, where exactly one key has it.
 func (s *KeySet) choose(h Header) (*Key, error) {
+	if s == nil {
+		return nil, because(ErrUnknownKey, "there are no keys yet")
+	}
 	k, ok := s.Key(h.KeyID)
 	switch {
 	case h.KeyID != "" && !ok:

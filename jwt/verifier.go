@@ -149,7 +149,7 @@ func (v *Verifier) open(ctx context.Context, token string) (opened, error) {
 
 // refetch asks Keys that can look for new ones to do so; true where there are.
 func (v *Verifier) refetch(ctx context.Context) bool {
-	keys, ok := v.c.Keys.(interface{ Refetch(context.Context) bool })
+	keys, ok := v.c.Keys.(Refetcher)
 	return ok && keys.Refetch(ctx)
 }
 

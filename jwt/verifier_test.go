@@ -297,6 +297,21 @@ func TestVerifyCancelled(t *testing.T) {
 	}
 }
 
+// TestNoKeysYet: what has no form is said to have none also while there are no keys, so that nobody
+// has keys fetched by it.
+func TestNoKeysYet(t *testing.T) {
+	t.Parallel()
+	v := newVerifier(t, &rotating{}, nil)
+	for token, want := range map[string]error{
+		"abc": jwt.ErrMalformed, "a.b.c": jwt.ErrMalformed, "..": jwt.ErrMalformed,
+		forge(`{"alg":"none"}`, claimsWith()): jwt.ErrAlgorithm, forge(goodHeader, claimsWith()): jwt.ErrUnknownKey,
+	} {
+		if _, err := v.Verify(t.Context(), token); !errors.Is(err, want) {
+			t.Errorf("%s: got %v, want %v", token, err, want)
+		}
+	}
+}
+
 // rotating hands out one set after the other.
 type rotating struct{ set *jwt.KeySet }
 
