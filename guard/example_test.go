@@ -119,7 +119,7 @@ func ExampleRevocationList() {
 // A blocklist that is kept elsewhere.
 func ExampleRevocationFunc() {
 	issue, config := exampleIssuer()
-	config.Revocations = guard.RevocationFunc(func(t *guard.Token) (bool, error) {
+	config.Revocations = guard.RevocationFunc(func(_ context.Context, t *guard.Token) (bool, error) {
 		return false, errors.New("dial redis: connection refused")
 	})
 	curl(mustNew(config).Require()(hello), "GET", "/protected", issue("user1", nil))

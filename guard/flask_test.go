@@ -108,7 +108,7 @@ func TestFlaskCompat(t *testing.T) {
 		"form is no JSON":       {post(formType, "access_token="+tok), "401 " + missing + "Invalid content-type. Must be application/json.)", []guard.Requirement{flaskPlaces}},
 	}
 	c := s.flaskConfig()
-	c.Revocations = guard.RevocationFunc(func(t *guard.Token) (bool, error) {
+	c.Revocations = guard.RevocationFunc(func(_ context.Context, t *guard.Token) (bool, error) {
 		if t.ID() == "unknown" {
 			return false, errors.New("blocklist is away")
 		}

@@ -150,7 +150,7 @@ func (w *following) run() (stop func()) {
 func (w *following) wantRevoked(tok *Token, want bool) {
 	w.t.Helper()
 	synctest.Wait()
-	if got, err := w.list.Revoked(tok); got != want || err != nil {
+	if got, err := w.list.Revoked(w.t.Context(), tok); got != want || err != nil {
 		w.t.Fatalf("Revoked = %v, %v; want %v", got, err, want)
 	}
 }
@@ -163,7 +163,7 @@ func TestFollow(t *testing.T) {
 		w := newFollowing(t, newFeedServer())
 		toks := tokens(t, w.list, names(6)...)
 		w.add(1, 2, 3)
-		if _, err := w.list.Revoked(toks[1]); !errors.Is(err, ErrStale) {
+		if _, err := w.list.Revoked(t.Context(), toks[1]); !errors.Is(err, ErrStale) {
 			t.Errorf("before Load: %v, want ErrStale", err)
 		}
 		if err := w.Load(t.Context()); err != nil {
@@ -231,7 +231,7 @@ func TestFollowOutage(t *testing.T) {
 		w.wantRevoked(toks[1], false)
 		w.change(func() { w.down = true })
 		time.Sleep(time.Minute + longestWait)
-		if _, err := w.list.Revoked(toks[1]); !errors.Is(err, ErrStale) {
+		if _, err := w.list.Revoked(t.Context(), toks[1]); !errors.Is(err, ErrStale) {
 			t.Errorf("a minute after the feed was lost: %v, want ErrStale", err)
 		}
 		w.requests()
@@ -397,7 +397,7 @@ func TestFollowRefuses(t *testing.T) {
 			} else {
 				t.Log(err)
 			}
-			if _, err := list.Revoked(nil); !errors.Is(err, ErrStale) || list.Len() != 0 {
+			if _, err := list.Revoked(t.Context(), nil); !errors.Is(err, ErrStale) || list.Len() != 0 {
 				t.Errorf("list has %d entries, %v", list.Len(), err)
 			}
 		})

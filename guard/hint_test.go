@@ -30,7 +30,7 @@ func TestHint(t *testing.T) {
 	}
 	unsafe := func(r *http.Request) *http.Request { r.Method = http.MethodPost; return r }
 	cookies := guard.From(guard.FromCookie())
-	stale := func(*guard.Token) (bool, error) { return false, guard.ErrStale }
+	stale := func(context.Context, *guard.Token) (bool, error) { return false, guard.ErrStale }
 	tests := map[string]struct {
 		request *http.Request
 		reqs    []guard.Requirement
@@ -109,7 +109,7 @@ func TestHooksThatPanic(t *testing.T) {
 	s := newSigner(t)
 	tests := map[string]func(*guard.Config){
 		"Revocations": func(c *guard.Config) {
-			c.Revocations = guard.RevocationFunc(func(*guard.Token) (bool, error) { panic("nil map") })
+			c.Revocations = guard.RevocationFunc(func(context.Context, *guard.Token) (bool, error) { panic("nil map") })
 		},
 		"Observe": func(c *guard.Config) {
 			c.Observe = func(*http.Request, *guard.Token, guard.Reason) { panic("nil map") }

@@ -77,7 +77,7 @@ func Extend(life context.Context, newer *Token) error {
 		return err
 	}
 	unwatch := newer.watch(l.look) // before it is judged: what is revoked in between wakes
-	wait, err := newer.counts()
+	wait, err := newer.counts(l)
 	if err != nil {
 		unwatch()
 		return err
@@ -141,7 +141,7 @@ func (l *lifetime) judge() {
 	if l.Err() != nil {
 		return // released, or about to be: the timer is not to be set again
 	}
-	wait, err := l.token.Load().counts()
+	wait, err := l.token.Load().counts(l)
 	if err == nil {
 		l.timer.Reset(wait)
 		return
@@ -173,7 +173,7 @@ func (t *Token) watch(look func()) (stop func()) {
 }
 
 // counts says after what time to ask again whether t counts, or why it does not.
-func (t *Token) counts() (time.Duration, *Error) {
+func (t *Token) counts(ctx context.Context) (time.Duration, *Error) {
 	g, wait := t.verifiedBy(), lookAgain
 	if _, ok := g.cfg.Revocations.(Watcher); !ok && g.cfg.Revocations != nil {
 		wait = lookEvery
@@ -185,7 +185,7 @@ func (t *Token) counts() (time.Duration, *Error) {
 		}
 		wait = max(min(wait, left), time.Millisecond)
 	}
-	if err := g.checkRevoked(&g.base, t); err != nil {
+	if err := g.checkRevoked(ctx, &g.base, t); err != nil {
 		return 0, g.refuse(err.Reason, err.Cause)
 	}
 	return wait, nil

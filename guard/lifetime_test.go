@@ -187,7 +187,7 @@ func TestLifetimeOfAFunction(t *testing.T) {
 			over := make(chan struct{})
 			asked := 0
 			w := newSockets(t, func(c *guard.Config) {
-				c.Revocations = guard.RevocationFunc(func(*guard.Token) (bool, error) {
+				c.Revocations = guard.RevocationFunc(func(context.Context, *guard.Token) (bool, error) {
 					asked++
 					select {
 					case <-over:

@@ -194,7 +194,7 @@ func TestRevocations(t *testing.T) {
 	s := newSigner(t)
 	var asked int
 	g := s.guard(func(c *guard.Config) {
-		c.Revocations = guard.RevocationFunc(func(tok *guard.Token) (bool, error) {
+		c.Revocations = guard.RevocationFunc(func(_ context.Context, tok *guard.Token) (bool, error) {
 			asked++
 			if tok.ID() == "unknown" {
 				return false, guard.ErrStale

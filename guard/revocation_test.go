@@ -51,7 +51,7 @@ func TestRevocationList(t *testing.T) {
 			t.Parallel()
 			l := guard.NewRevocationList(guard.RevocationListConfig{Now: clock})
 			l.Add(tt.entry)
-			if got, err := l.Revoked(tok); got != tt.want || err != nil {
+			if got, err := l.Revoked(t.Context(), tok); got != tt.want || err != nil {
 				t.Errorf("Revoked = %v, %v; want %v", got, err, tt.want)
 			}
 		})
@@ -65,15 +65,15 @@ func TestRevocationOfBareTokens(t *testing.T) {
 	s := newSigner(t)
 	l := guard.NewRevocationList(guard.RevocationListConfig{})
 	l.Add(guard.RevocationEntry{Kind: guard.RevokedUser, Handle: "user1", NotBefore: clock().Add(-24 * time.Hour)})
-	if got, _ := l.Revoked(s.token(map[string]any{"iat": nil})); !got {
+	if got, _ := l.Revoked(t.Context(), s.token(map[string]any{"iat": nil})); !got {
 		t.Error("token without iat counts")
 	}
 	l.Add(guard.RevocationEntry{Kind: guard.RevokedSession}, guard.RevocationEntry{Kind: guard.RevokedToken})
 	bare := s.token(map[string]any{"sub": nil, "sid": nil, "jti": nil, "client_id": nil})
-	if got, _ := l.Revoked(bare); got {
+	if got, _ := l.Revoked(t.Context(), bare); got {
 		t.Error("token without handles is stopped")
 	}
-	if got, _ := l.Revoked(nil); got {
+	if got, _ := l.Revoked(t.Context(), nil); got {
 		t.Error("nobody is stopped")
 	}
 }
@@ -91,7 +91,7 @@ func TestRevocationListKeepsTheLaterDates(t *testing.T) {
 		if n := l.Prune(); n != 0 || l.Len() != 1 {
 			t.Errorf("pruned %d, left %d; want the later expiry to hold", n, l.Len())
 		}
-		if got, _ := l.Revoked(tok); !got {
+		if got, _ := l.Revoked(t.Context(), tok); !got {
 			t.Error("want the later watermark to hold")
 		}
 	}
@@ -104,7 +104,7 @@ func TestRevocationListStaleness(t *testing.T) {
 	tok, now := s.token(nil), clock()
 	l := guard.NewRevocationList(guard.RevocationListConfig{MaxStaleness: time.Minute, Now: func() time.Time { return now }})
 	stale := func() bool {
-		revoked, err := l.Revoked(tok)
+		revoked, err := l.Revoked(t.Context(), tok)
 		if revoked {
 			t.Fatal("revoked")
 		}
@@ -147,11 +147,11 @@ func TestRevocationListResetAndPrune(t *testing.T) {
 	if n := l.Prune(); n != 2500 || l.Len() != 2501 {
 		t.Errorf("pruned %d, left %d; want 2500, 2501", n, l.Len())
 	}
-	if got, _ := l.Revoked(tok); !got {
+	if got, _ := l.Revoked(t.Context(), tok); !got {
 		t.Error("entry without an end was pruned")
 	}
 	l.Reset(es[4000:])
-	if got, _ := l.Revoked(tok); got || l.Len() != 1000 {
+	if got, _ := l.Revoked(t.Context(), tok); got || l.Len() != 1000 {
 		t.Errorf("after Reset: revoked %v, Len %d", got, l.Len())
 	}
 }
@@ -184,7 +184,7 @@ func TestRevocationListIsConcurrent(t *testing.T) {
 		})
 		readers.Go(func() {
 			for {
-				if got, err := l.Revoked(tok); !got || err != nil {
+				if got, err := l.Revoked(t.Context(), tok); !got || err != nil {
 					t.Errorf("Revoked = %v, %v", got, err)
 					return
 				}

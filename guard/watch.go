@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"time"
@@ -131,7 +132,7 @@ func (w *watchers) wake(found []*watch) {
 	}
 	go func() {
 		for _, x := range found {
-			if revoked, err := w.list.Revoked(x.token); revoked || err != nil {
+			if revoked, err := w.list.Revoked(context.Background(), x.token); revoked || err != nil {
 				x.revoked()
 			}
 		}
@@ -140,7 +141,7 @@ func (w *watchers) wake(found []*watch) {
 
 // checkStale runs every second while somebody watches.
 func (w *watchers) checkStale() {
-	if _, err := w.list.Revoked(nil); err != nil {
+	if _, err := w.list.Revoked(context.Background(), nil); err != nil {
 		w.notifyAll()
 	}
 	w.mu.Lock()

@@ -115,7 +115,7 @@ func TestWatchThenAsk(t *testing.T) {
 		wg.Go(func() { l.Add(RevocationEntry{Kind: RevokedSession, Handle: fmt.Sprint("s", i)}) })
 		wg.Go(func() {
 			defer l.Watch(tok, sync.OnceFunc(func() { close(told) }))()
-			if revoked, _ := l.Revoked(tok); !revoked {
+			if revoked, _ := l.Revoked(t.Context(), tok); !revoked {
 				<-told // or the test hangs
 			}
 		})

@@ -217,7 +217,7 @@ func (a *app) checkRevoked(ctx context.Context, d *data, claims *jwt.Claims) err
 		}
 		after = p.Entries[len(p.Entries)-1].Seq
 	}
-	revoked, err := list.Revoked(&guard.Token{Claims: claims})
+	revoked, err := list.Revoked(ctx, &guard.Token{Claims: claims})
 	if err == nil && revoked {
 		err = &refusedToken{cause: errRevoked}
 	}

@@ -66,7 +66,7 @@ func (s *flaskService) awaitHealth() {
 
 // twin answers for /guarded/{need}/{places} what the application of flask_service.py does.
 func twin(c guard.Config) http.Handler {
-	c.Revocations = guard.RevocationFunc(func(t *guard.Token) (bool, error) { // token_in_blocklist_loader
+	c.Revocations = guard.RevocationFunc(func(_ context.Context, t *guard.Token) (bool, error) { // token_in_blocklist_loader
 		return strings.HasPrefix(t.ID(), "revoked"), nil
 	})
 	answer := c.OnError

@@ -48,7 +48,7 @@ import (
 	"github.com/sandi-auth/sandi/jwt"
 )
 
-func program(mux *http.ServeMux, hello, pay http.Handler, signedIn func(*http.Request) (string, bool), blocked func(string) (bool, error),
+func program(mux *http.ServeMux, hello, pay http.Handler, signedIn func(*http.Request) (string, bool), blocked func(context.Context, string) (bool, error),
 	writeJSON func(http.ResponseWriter, int, any), find func(context.Context, string) (any, bool),
 ) http.Handler {
 `

@@ -100,7 +100,7 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) error {
 		notReady.Cause = err
 		return notReady
 	}
-	if _, err := s.revocations.Revoked(nil); err != nil {
+	if _, err := s.revocations.Revoked(r.Context(), nil); err != nil {
 		notReady.Cause = err
 		return notReady
 	}

@@ -1,0 +1,151 @@
+package guard
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/sandi-auth/sandi/jwt"
+)
+
+// check is the whole decision: one credential, verified, and every requirement
+// of the route.
+func (g *Guard) check(r *http.Request, p *policy) (*Token, *Error) {
+	t, err := g.decide(r, p)
+	if g.cfg.Observe != nil {
+		if failed := g.observe(r, t, err); failed != nil && err == nil {
+			err = refuse(Unavailable, failed)
+		}
+	}
+	if err != nil {
+		err.by(p)
+		return nil, err
+	}
+	return t, nil
+}
+
+func (g *Guard) observe(r *http.Request, t *Token, refusal *Error) (err error) {
+	defer recovered(&err)
+	reason := Reason("")
+	if refusal != nil {
+		reason = refusal.Reason
+	}
+	g.cfg.Observe(r, t, reason)
+	return nil
+}
+
+// decide returns the token that was verified beside the refusal, for Observe alone.
+func (g *Guard) decide(r *http.Request, p *policy) (*Token, *Error) {
+	if p.exempt.has(r) {
+		return nil, nil
+	}
+	cred, err := p.credential(r, &g.cfg.Cookie)
+	if err != nil {
+		return nil, err
+	}
+	if !cred.found {
+		if p.optional {
+			return nil, nil
+		}
+		return nil, &Error{Reason: TokenMissing, Cause: cred.missing, hint: p.overlooked(r)}
+	}
+	t, err := g.verify(r.Context(), p, cred.token)
+	if err != nil && p.expiredIsNone && errors.Is(err, jwt.ErrExpired) {
+		return nil, nil
+	}
+	if err != nil {
+		return t, err
+	}
+	if cred.ambient {
+		if err := g.cfg.Cookie.checkCSRF(r, t); err != nil {
+			return t, g.inFlask(p, cred.token, refuse(CSRFFailed, err))
+		}
+	}
+	if p.once && isSafe(r.Method) {
+		return t, refuse(InvalidRequest, errSafeMethod)
+	}
+	return t, g.judge(r.Context(), p, t)
+}
+
+// verify says what the token is: genuine, alive and of the kind that the route wants.
+func (g *Guard) verify(ctx context.Context, p *policy, token string) (*Token, *Error) {
+	t, _, err := p.verifier.Verify(ctx, token)
+	if err != nil && strings.HasPrefix(token, refreshPrefix) {
+		return nil, refuse(TokenWrongType, errKind)
+	}
+	if err != nil {
+		return nil, g.inFlask(p, token, g.refuseVerification(err))
+	}
+	for _, name := range g.cfg.RequiredClaims {
+		if !t.Has(name) {
+			return t, refuse(TokenInvalid, absentClaim(name))
+		}
+	}
+	if p.wrongKind(t, g.cfg.InsecureAnyType) {
+		return t, g.inFlask(p, token, refuse(TokenWrongType, errKind))
+	}
+	if t.bound { // RFC 7800: whoever holds it must prove a key as well
+		return t, refuse(TokenInvalid, errBound)
+	}
+	return t, nil
+}
+
+// judge says whether the token still counts and may do what the route does.
+func (g *Guard) judge(ctx context.Context, p *policy, t *Token) *Error {
+	if err := g.checkRevoked(ctx, p, t); err != nil {
+		return err
+	}
+	if err := p.meet(ctx, t, g.cfg.Now); err != nil || !p.once {
+		return err
+	}
+	return g.spend(ctx, t)
+}
+
+var (
+	errKind  = errors.New("token is of another kind")
+	errBound = errors.New("token is bound to a key and is not a bearer token")
+)
+
+// refreshPrefix begins the opaque refresh tokens of a Sandi server: sending one
+// where an access token belongs is a common slip, and worth its own answer.
+const refreshPrefix = "sdr_"
+
+func (g *Guard) checkRevoked(ctx context.Context, p *policy, t *Token) *Error {
+	if g.cfg.Revocations == nil || p.skipRevocation {
+		return nil
+	}
+	revoked, err := g.askRevoked(ctx, t)
+	if err != nil { // fail closed
+		return refuse(Unavailable, err)
+	}
+	if revoked {
+		return refuse(TokenRevoked, nil)
+	}
+	return nil
+}
+
+func (g *Guard) askRevoked(ctx context.Context, t *Token) (revoked bool, err error) {
+	defer recovered(&err)
+	return g.cfg.Revocations.Revoked(ctx, t)
+}
+
+// refuseVerification gives the sentinels of jwt their stable reasons.
+func (g *Guard) refuseVerification(err error) *Error {
+	switch {
+	case errors.Is(err, jwt.ErrUnknownKey) && g.cfg.Keys.KeySet() == nil:
+		if r, ok := g.cfg.Keys.(*RemoteKeys); ok {
+			err = r.explain(err)
+		}
+		return refuse(Unavailable, err) // no keys were ever loaded
+	case errors.Is(err, jwt.ErrExpired):
+		return refuse(TokenExpired, err)
+	case errors.Is(err, jwt.ErrNotYetValid):
+		return refuse(TokenNotYetValid, err)
+	case errors.Is(err, jwt.ErrType):
+		return refuse(TokenWrongType, err)
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return refuse(Unavailable, err)
+	}
+	return refuse(TokenInvalid, err)
+}
