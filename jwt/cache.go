@@ -89,6 +89,7 @@ func (c *Cache[T]) Verify(ctx context.Context, token string) (value T, at time.T
 	if err != nil {
 		return value, at, err
 	}
+	at = c.v.c.Now() // it may have waited for keys
 	claims := &Claims{shared: true}
 	if err := c.v.c.accept(claims, t, at); err != nil {
 		return value, at, err

@@ -1,6 +1,7 @@
 package jwt_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -229,6 +230,30 @@ func TestCacheConcurrently(t *testing.T) {
 	wg.Wait()
 }
 
+// slowKeys come after the token has expired.
+type slowKeys struct {
+	swapped
+	at  *time.Time
+	set *jwt.KeySet
+}
+
+func (k *slowKeys) Refetch(context.Context) bool {
+	*k.at = k.at.Add(2 * time.Minute)
+	k.Store(k.set)
+	return true
+}
+
+// TestCacheLooksAtTheClockLast: a token that expires while keys are fetched has expired.
+func TestCacheLooksAtTheClockLast(t *testing.T) {
+	t.Parallel()
+	at := now
+	keys := &slowKeys{at: &at, set: newKeySet(t, secretKey(t))}
+	c := newCache(t, 70, keys, func(c *jwt.Config) { c.Now = func() time.Time { return at } })
+	if id, _, err := c.Verify(t.Context(), numbered(1)); id != "" || !errors.Is(err, jwt.ErrExpired) {
+		t.Errorf("got %q, %v", id, err)
+	}
+}
+
 // TestCacheMemory: a hit allocates nothing, and what is remembered is not a view of the request
 // that the token came in.
 func TestCacheMemory(t *testing.T) {
@@ -264,8 +289,19 @@ func TestVerifyInto(t *testing.T) {
 	if kept.ID() != "kept" || kept.Subject() != "user1" {
 		t.Errorf("got %v", kept)
 	}
-	if err := v.VerifyInto(t.Context(), "x", &c); !errors.Is(err, jwt.ErrMalformed) {
-		t.Errorf("got %v", err)
+	for name, token := range map[string]string{
+		"no form": "x", "bad signature": numbered(1) + "A", "bad base64": forgeParts(b64(goodHeader), "!!!!"+b64(`{"sub":"x"`)),
+		"cut off": forge(goodHeader, `{"sub":"x","roles":[1,`), "another audience": forge(goodHeader, `{"sub":"x","aud":"x","roles":["a"]}`),
+	} {
+		if err := v.VerifyInto(t.Context(), long, &c); err != nil {
+			t.Fatal(err)
+		}
+		if err := v.VerifyInto(t.Context(), token, &c); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+		if c.Subject() != "" || c.ID() != "" || c.Issuer() != "" || c.Has("roles") || c.Strings("roles") != nil || c.HasAudience(audience) || !c.ExpiresAt().IsZero() || c.Type() != "" {
+			t.Errorf("%s: the claims still hold something: %v", name, &c)
+		}
 	}
 	defer func() {
 		if recover() == nil {

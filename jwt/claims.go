@@ -51,9 +51,8 @@ func (c *Claims) read(t opened) error {
 	if !ok {
 		return because(ErrMalformed, "payload is not base64url")
 	}
+	c.clear()
 	c.payload, c.header = payload, t.header
-	c.issuer, c.subject, c.id, c.audience = "", "", "", 0
-	c.expires, c.notBefore, c.issued = date{}, date{}, date{}
 	if !ascii && !utf8.Valid(payload) {
 		return because(ErrMalformed, "claims: not UTF-8")
 	}
@@ -66,6 +65,13 @@ func (c *Claims) read(t opened) error {
 		}
 	}
 	return nil
+}
+
+// clear leaves nothing of a token but room for the next.
+func (c *Claims) clear() {
+	c.src, c.n, c.more = "", 0, c.more[:0]
+	c.header, c.issuer, c.subject, c.id, c.audience = Header{}, "", "", "", 0
+	c.expires, c.notBefore, c.issued = date{}, date{}, date{}
 }
 
 // register keeps a registered claim; false where it is of the wrong type.

@@ -60,5 +60,6 @@
 //
 // A token with a kid is verified with the key of that kid, or refused. A token without one is
 // verified with the one key of the set that has its algorithm, kid or not; where several have it,
-// the token is refused, since trying keys in turn would let the number of keys decide the cost.
+// with the one of them that has no kid itself (an HMAC key alone can be without), or it is refused,
+// since trying keys in turn would let the number of keys decide the cost.
 package jwt

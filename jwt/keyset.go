@@ -59,7 +59,7 @@ func NewKeySet(keys ...*Key) (*KeySet, error) {
 		}
 		name := k.id
 		if name == "" {
-			name = "\xff" + string(k.alg) // not UTF-8, so no kid
+			name = nameless(k.alg)
 		}
 		if s.byID[name] != nil {
 			return nil, because(ErrKey, "two keys have the same kid, or none")
@@ -129,7 +129,11 @@ func (s *KeySet) Len() int { return len(s.keys) }
 // Ignored returns, for a set that was parsed, why entries of it were left out.
 func (s *KeySet) Ignored() []error { return slices.Clone(s.ignored) }
 
-// choose finds the key for a header: by kid, and without one by alg, where exactly one key has it.
+// nameless stands for the one HMAC key of an algorithm that has no kid. It is not UTF-8, so no kid.
+func nameless(alg Algorithm) string { return "\xff" + string(alg) }
+
+// choose finds the key for a header: by kid, and without one by alg, where exactly one key has it,
+// or one of them alone has no kid.
 func (s *KeySet) choose(h Header) (*Key, error) {
 	if s == nil {
 		return nil, because(ErrUnknownKey, "there are no keys yet")
@@ -141,6 +145,9 @@ func (s *KeySet) choose(h Header) (*Key, error) {
 	case h.KeyID == "":
 		if k, ok = s.byAlg[h.Algorithm]; !ok && len(s.keys) > 0 {
 			return nil, because(ErrAlgorithm, "no key is for it")
+		}
+		if k == nil {
+			k = s.byID[nameless(h.Algorithm)]
 		}
 		if k == nil {
 			return nil, because(ErrUnknownKey, "token has no kid")

@@ -75,6 +75,11 @@ func TestChoose(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	k2 := newKey(t, jwt.HS256)
+	strange, err := jwt.NewKey(jwt.HS256, "", []byte(secret+"!"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	withKid := forge(`{"alg":"HS256","kid":"k1"}`, `{}`)
 	tests := []struct {
 		name  string
@@ -89,8 +94,11 @@ func TestChoose(t *testing.T) {
 		{"no kid, key without", forge(`{"alg":"HS256"}`, `{}`), []*jwt.Key{nameless}, nil},
 		{"no kid, key with", forge(`{"alg":"HS256"}`, `{}`), []*jwt.Key{k1}, nil},
 		{"no kid, one key of that alg", forge(`{"alg":"HS256"}`, `{}`), []*jwt.Key{named, k1, other}, nil},
-		{"no kid, two keys of that alg", forge(`{"alg":"HS256"}`, `{}`), []*jwt.Key{k1, nameless}, jwt.ErrUnknownKey},
-		{"no kid, typ", forge(`{"alg":"HS256","typ":"JWT"}`, `{}`), []*jwt.Key{k1, nameless}, jwt.ErrUnknownKey},
+		{"no kid, two keys with", forge(`{"alg":"HS256"}`, `{}`), []*jwt.Key{k1, k2}, jwt.ErrUnknownKey},
+		{"no kid, typ, two keys with", forge(`{"alg":"HS256","typ":"JWT"}`, `{}`), []*jwt.Key{k1, k2}, jwt.ErrUnknownKey},
+		{"no kid, one of two keys without", forge(`{"alg":"HS256"}`, `{}`), []*jwt.Key{k2, nameless}, nil},
+		{"no kid, typ, one of two keys without", forge(`{"typ":"JWT","alg":"HS256"}`, `{}`), []*jwt.Key{nameless, k2}, nil},
+		{"no kid, signed by the one with", forge(`{"alg":"HS256"}`, `{}`), []*jwt.Key{k1, strange}, jwt.ErrSignature},
 		{"no kid, no key of that alg", forge(`{"alg":"HS256"}`, `{}`), []*jwt.Key{named}, jwt.ErrAlgorithm},
 		{"no kid, empty set", forge(`{"alg":"HS256"}`, `{}`), nil, jwt.ErrUnknownKey},
 		{"kid of a key of another alg", forge(fmt.Sprintf(`{"alg":"HS256","kid":%q}`, named.ID()), `{}`), []*jwt.Key{named, k1}, jwt.ErrAlgorithm},

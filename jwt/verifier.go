@@ -119,17 +119,20 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
 
 // VerifyInto is Verify into claims of the caller's own, which it overwrites, and allocates nothing
 // once they have been used: for who is done with one token before taking the next. Everything that
-// was taken from them before, strings included, is void, and on error so is what they hold. It
-// panics for claims that Verify returned, which others may hold.
+// was taken from them before, strings included, is void. On error they are empty. It panics for
+// claims that Verify returned, which others may hold.
 func (v *Verifier) VerifyInto(ctx context.Context, token string, into *Claims) error {
 	if into.shared {
 		panic("jwt: VerifyInto needs claims of its own: new(jwt.Claims)")
 	}
 	t, err := v.open(ctx, token)
-	if err != nil {
-		return err
+	if err == nil {
+		err = v.c.accept(into, t, v.c.Now())
 	}
-	return v.c.accept(into, t, v.c.Now())
+	if err != nil {
+		into.clear()
+	}
+	return err
 }
 
 // open verifies the signature and the type.
