@@ -1,6 +1,7 @@
 package jwt_test
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -72,8 +73,15 @@ func TestHostileTokens(t *testing.T) {
 	for _, alg := range allAlgorithms {
 		k := newKey(t, alg)
 		token := signPayload(t, k, "", `{}`)
-		if _, _, err := jwt.VerifySignature(newKeySet(t, k), token+strings.Repeat("A", 8<<10)); err == nil {
-			t.Errorf("%s: a signature with a tail was accepted", alg)
+		for _, tail := range []string{"A", "AAAA", strings.Repeat("A", 8<<10)} {
+			if _, _, err := jwt.VerifySignature(newKeySet(t, k), token+tail); !errors.Is(err, jwt.ErrSignature) {
+				t.Errorf("%s: a signature with a tail: got %v", alg, err)
+			}
 		}
+	}
+	large := newVerifier(t, newKeySet(t, secretKey(t)), func(c *jwt.Config) { c.MaxSize = 1 << 20 })
+	token := b64(goodHeader) + "." + b64("{}") + "." + strings.Repeat("A", 1<<20-100)
+	if n := testing.AllocsPerRun(10, func() { _, _ = large.Verify(t.Context(), token) }); n > 1 {
+		t.Errorf("a signature of a megabyte costs %v allocations", n)
 	}
 }

@@ -56,6 +56,7 @@ func TestRFCExamples(t *testing.T) {
 }
 
 // TestThumbprints takes the thumbprints that RFC 7638, 8037 and 9449 print.
+// checklist 110
 func TestThumbprints(t *testing.T) {
 	t.Parallel()
 	var cases []struct {

@@ -190,7 +190,7 @@ func TestSaltLength(t *testing.T) {
 }
 
 // TestAlgorithmConfusion signs with what everybody has: nothing, or the public key as a secret.
-// ASVS 9.1.2, secure-defaults 3d, checklist 111, 112
+// ASVS 9.1.2, secure-defaults 3d, checklist 86, 111, 112
 func TestAlgorithmConfusion(t *testing.T) {
 	t.Parallel()
 	k := newKey(t, jwt.RS256)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 )
@@ -192,4 +193,18 @@ func (c *Config) inTime(claims *Claims, now time.Time) error {
 		return ErrNotYetValid
 	}
 	return nil
+}
+
+// window is when inTime accepts the claims, in Unix nanoseconds. They end in the year 2262, which
+// stands for what is later.
+func (c *Config) window(claims *Claims) (from, until int64) {
+	const last = math.MaxInt64/int64(time.Second) - int64(maxLeeway/time.Second) - 1
+	from, until = math.MinInt64, math.MaxInt64
+	if claims.notBefore.set {
+		from = min(claims.notBefore.sec, last)*int64(time.Second) + int64(claims.notBefore.nsec) - int64(c.Leeway)
+	}
+	if claims.expires.set {
+		until = min(claims.expires.sec, last)*int64(time.Second) + int64(claims.expires.nsec) + int64(c.Leeway)
+	}
+	return from, until
 }
