@@ -47,5 +47,5 @@ fuzz: ## run every fuzz target for FUZZTIME (60s)
 drill: ## long drills: a storm of kill -9 under refreshing clients (DRILL_KILLS=100)
 	$(GO) test -count=1 -tags drill -run Drill -v -timeout 30m ./internal/server
 
-bench: ## benchmarks as ratios in one run
-	scripts/bench
+bench: ## benchmarks as ratios in one run (ARGS="-write" puts them into bench/README.md)
+	scripts/bench $(ARGS)

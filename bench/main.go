@@ -1,81 +1,87 @@
-// Command bench measures Sandi beside its peers and its limits, in one run, and prints ratios. The two sides of a pair
-// take turns, so that a machine whose speed drifts drifts for both.
+// Command bench measures Sandi beside its peers and its limits, in one run, and prints ratios. A figure is the median of
+// many short slices, each measured between two slices of its reference, so that a machine whose speed drifts drifts for both.
 package main
 
 import (
+	"cmp"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
-	"runtime"
-	"slices"
-	"strings"
 	"time"
 )
 
-// side is one of the two things compared. It runs for about d and says how many operations that were.
-type side struct {
-	name string
-	run  func(d time.Duration) (ops int, took time.Duration)
+// part is a heading of the table. Its note says what its references are.
+type part struct {
+	id, title, note string
+	run             func(*bench) error
 }
 
-// pair is a comparison: how many times a's rate is of b's.
-type pair struct {
-	name string
-	a, b side
+func parts() []part {
+	return []part{hs256Part(), asymmetricPart(), signPart(), warmPart(), revocationPart(), hostilePart(), httpPart(), refreshPart()}
 }
 
 func main() {
-	rounds := flag.Int("rounds", 7, "how often each side runs")
-	slice := flag.Duration("slice", 500*time.Millisecond, "how long a side runs at a time")
-	only := flag.String("only", "", "run the pairs whose name contains this")
-	flag.Parse()
-	if err := run(*rounds, *slice, *only); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+	if len(os.Args) == 3 && os.Args[1] == childFlag {
+		if err := child(os.Args[2], os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
 	}
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
-func run(rounds int, slice time.Duration, only string) error {
-	dir, err := os.MkdirTemp("", "sandi-bench")
-	if err != nil {
-		return err
+// run answers with the status of the process: 0 where no limit was seen to be missed, 1 for one that was and for a
+// failure, 2 for a usage that is none.
+func run(args []string, stdout, stderr io.Writer) int {
+	b := &bench{out: stdout}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.IntVar(&b.rounds, "rounds", 80, "how many slices of a side are to be kept; at most twice as many are measured")
+	flags.DurationVar(&b.slice, "slice", 30*time.Millisecond, "how long a side runs at a time")
+	flags.StringVar(&b.only, "only", "", `what to measure: a part ("http") or the lines of it that contain a text ("http/ES256")`)
+	flags.BoolVar(&b.quick, "quick", false, "a tenth of the slices, and no list of ten million")
+	write := flags.Bool("write", false, "write README.md, the table, into this folder")
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return 0
+	} else if err != nil {
+		return 2
 	}
-	defer os.RemoveAll(dir)
-	var pairs []pair
-	for _, make := range []func(string) ([]pair, func(), error){verifyPairs, guardPairs, refreshPairs} {
-		ps, closing, err := make(dir)
-		if err != nil {
-			return err
+	if *write && (b.only != "" || b.quick) {
+		fmt.Fprintln(stderr, "bench: -write wants the whole table: leave -only and -quick out")
+		return 2
+	}
+	if b.quick {
+		b.rounds = max(b.rounds/10, 1)
+	}
+	if err := b.measure(parts()); err != nil {
+		fmt.Fprintln(stderr, "bench:", err)
+		return 1
+	}
+	if *write {
+		if err := writeReadme("README.md", b); err != nil {
+			fmt.Fprintln(stderr, "bench:", err)
+			return 1
 		}
-		defer closing()
-		pairs = append(pairs, ps...)
 	}
-	fmt.Printf("%s, %d cores, %s; medians of %d rounds of %s, taking turns\n\n", runtime.Version(), runtime.NumCPU(), runtime.GOARCH, rounds, slice)
-	fmt.Printf("%-44s %16s %16s %8s %15s\n", "pair (A / B)", "A, ops/s", "B, ops/s", "A/B", "lowest..highest")
-	for _, p := range pairs {
-		if strings.Contains(p.name, only) {
-			p.measure(rounds, slice)
+	if b.missed() > 0 {
+		return 1
+	}
+	return 0
+}
+
+func (b *bench) measure(parts []part) error {
+	fmt.Fprintf(b.out, "%s\n", thisMachine())
+	for _, p := range parts {
+		if !b.begin(p) {
+			continue
+		}
+		if err := cmp.Or(p.run(b), b.err); err != nil {
+			return fmt.Errorf("%s: %w", p.id, err)
 		}
 	}
+	fmt.Fprintf(b.out, "\n%s\n", b.summary())
 	return nil
-}
-
-func (p pair) measure(rounds int, slice time.Duration) {
-	var as, bs, ratios []float64
-	p.a.run(slice / 2) // warm up
-	p.b.run(slice / 2)
-	for range rounds {
-		a, b := rate(p.a.run(slice)), rate(p.b.run(slice))
-		as, bs, ratios = append(as, a), append(bs, b), append(ratios, a/b)
-	}
-	slices.Sort(ratios)
-	fmt.Printf("%-44s %16.0f %16.0f %8.2f %7.2f..%.2f\n", p.name+": "+p.a.name+" / "+p.b.name,
-		median(as), median(bs), ratios[len(ratios)/2], ratios[0], ratios[len(ratios)-1])
-}
-
-func rate(ops int, took time.Duration) float64 { return float64(ops) / took.Seconds() }
-
-func median(v []float64) float64 {
-	v = slices.Sorted(slices.Values(v))
-	return v[len(v)/2]
 }

@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/sandi-auth/sandi/internal/account"
 	"github.com/sandi-auth/sandi/internal/audit"
@@ -17,15 +19,21 @@ import (
 // refreshers is how many clients refresh at once, each its own session.
 const refreshers = 64
 
-// refreshPairs rotates refresh tokens on SQLite with synchronous=FULL, with grouped writes and one by one.
-func refreshPairs(dir string) ([]pair, func(), error) {
-	var sides []side
-	var dbs []*store.DB
-	closing := func() {
-		for _, db := range dbs {
-			_ = db.Close()
-		}
+func refreshPart() part {
+	return part{
+		id: "refresh", title: "Refresh tokens rotated on SQLite", run: runRefresh,
+		note: "synchronous=FULL; writes that come together are committed together, beside each committed by itself. A slice counts " +
+			"where its neighbours agree within 20 %: a disk is less even than a processor.",
 	}
+}
+
+func runRefresh(b *bench) error {
+	dir, err := os.MkdirTemp("", "sandi-bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	var sides []side
 	for _, c := range []struct {
 		name      string
 		unbatched bool
@@ -34,20 +42,24 @@ func refreshPairs(dir string) ([]pair, func(), error) {
 			URL: "sqlite:" + filepath.Join(dir, c.name+".db"), Now: time.Now, Unbatched: c.unbatched,
 		})
 		if err != nil {
-			return nil, closing, err
+			return err
 		}
-		dbs = append(dbs, db)
+		defer db.Close()
 		run, err := refreshing(db)
 		if err != nil {
-			return nil, closing, err
+			return err
 		}
 		sides = append(sides, side{c.name, run})
 	}
-	return []pair{{fmt.Sprintf("refreshes, %d clients, SQLite", refreshers), sides[0], sides[1]}}, closing, nil
+	b.compare(comparison{
+		name: fmt.Sprintf("%d clients: grouped, of one by one", refreshers), subject: sides[0], reference: sides[1],
+		figure: speed, scale: 8, tolerance: 0.2,
+	})
+	return nil
 }
 
 // refreshing begins the sessions and returns what rotates them. The retry window is 0, so that each refresh is a write.
-func refreshing(db *store.DB) (func(time.Duration) (int, time.Duration), error) {
+func refreshing(db *store.DB) (runner, error) {
 	ctx := context.Background()
 	u := account.User{Subject: "siti", Username: "siti", PasswordHash: "-", CredentialVersion: 1, CreatedAt: time.Now(), PasswordChangedAt: time.Now()}
 	if err := db.CreateUser(ctx, u, audit.Event{At: time.Now(), Action: audit.UserCreated, Subject: u.Subject}); err != nil {
@@ -66,23 +78,24 @@ func refreshing(db *store.DB) (func(time.Duration) (int, time.Duration), error) 
 			return nil, err
 		}
 	}
-	return func(d time.Duration) (int, time.Duration) {
+	return func(d time.Duration) (int, time.Duration, error) {
 		var ops atomic.Int64
 		start := time.Now()
-		var wg sync.WaitGroup
+		var group errgroup.Group
 		for i := range tokens {
-			wg.Go(func() {
+			group.Go(func() error {
 				for time.Since(start) < d {
 					r, err := sessions.Rotate(ctx, tokens[i].Reveal(), "", "", audit.From{})
 					if err != nil {
-						panic(err)
+						return err
 					}
 					tokens[i] = r.Refresh
 					ops.Add(1)
 				}
+				return nil
 			})
 		}
-		wg.Wait()
-		return int(ops.Load()), time.Since(start)
+		err := group.Wait()
+		return int(ops.Load()), time.Since(start), err
 	}, nil
 }
