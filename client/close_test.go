@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,6 +47,45 @@ func TestClose(t *testing.T) {
 			})
 		})
 	}
+}
+
+// OnError may close the Source, as one does that sees invalid_grant.
+func TestCloseInOnError(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var s *client.Source
+		closed := make(chan struct{})
+		s = client.New(client.Config{
+			Fetch: func(context.Context) (client.Token, error) { return client.Token{}, errors.New("no") },
+			OnError: func(error) {
+				s.Close()
+				close(closed)
+			},
+		})
+		_, _ = s.Token(t.Context())
+		select {
+		case <-closed:
+		case <-time.After(time.Minute):
+			t.Fatal("Close waits for its caller")
+		}
+	})
+}
+
+// A Fetch that ends its goroutine, as t.FailNow does, has failed.
+func TestFetchThatDoesNotReturn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := client.New(client.Config{Fetch: func(context.Context) (client.Token, error) {
+			runtime.Goexit()
+			return client.Token{}, nil
+		}})
+		defer s.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if _, err := s.Token(ctx); err == nil || errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want an error at once", err)
+		}
+	})
 }
 
 func TestTimeout(t *testing.T) {

@@ -15,9 +15,10 @@ import (
 type CookieConfig struct {
 	// URL is where login and refresh stand: "https://app.example/api/auth".
 	// Requests to its origin get the cookies; others go without.
-	URL      string
+	URL string
+	// Username and Password sign in by POST login.
 	Username string
-	Password Secret
+	Password Secret // goes into the body of that request alone
 	// CSRF is the readable cookie that is repeated as X-CSRF-TOKEN where a request
 	// changes something, default "__Host-sandi_csrf", on plain loopback "sandi_csrf".
 	CSRF string
@@ -27,10 +28,11 @@ type CookieConfig struct {
 	OnError func(error)
 }
 
-// CookieTransport is a Transport whose session is in cookies, which it keeps in a
-// jar of its own: give its http.Client none. It signs in before the first
-// request, refreshes as a Source does, and signs in again when the session has ended.
-type CookieTransport struct{ Transport }
+// CookieTransport is an http.RoundTripper whose session is in cookies, which it keeps
+// in a jar of its own: give its http.Client none. It signs in before the first
+// request, refreshes as a Source does, and signs in again when the session has
+// ended. Where it sends cookies, and what it repeats, is as with a Transport.
+type CookieTransport struct{ transport *Transport }
 
 // NewCookieTransport fails where the URL is neither https nor loopback, and without username or password.
 func NewCookieTransport(c CookieConfig) (*CookieTransport, error) {
@@ -62,11 +64,19 @@ func NewCookieTransport(c CookieConfig) (*CookieTransport, error) {
 		return nil, err
 	}
 	t.answered = k.answered
-	return &CookieTransport{*t}, nil
+	return &CookieTransport{t}, nil
 }
 
+// RoundTrip implements http.RoundTripper. Errors are those of the base, and of the login.
+func (t *CookieTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	return t.transport.RoundTrip(r)
+}
+
+// CloseIdleConnections closes those of the base; http.Client calls it.
+func (t *CookieTransport) CloseIdleConnections() { t.transport.CloseIdleConnections() }
+
 // Close lets a login or refresh under way finish, for 5 s at most, and fails all later requests to the origin.
-func (t *CookieTransport) Close() { t.source.Close() }
+func (t *CookieTransport) Close() { t.transport.source.Close() }
 
 // cookies are a session that is kept in a jar.
 type cookies struct {
@@ -111,3 +121,5 @@ func (k *cookies) answered(r *http.Request, res *http.Response) {
 		k.jar.SetCookies(r.URL, set)
 	}
 }
+
+var _ http.RoundTripper = (*CookieTransport)(nil)

@@ -38,6 +38,9 @@ func (c *cookieServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.t.Errorf("%s: two cookies %s", r.URL.Path, name)
 		return ""
 	}
+	if r.Method == "GET" && r.Header.Get("X-CSRF-TOKEN") != "" {
+		c.t.Error("the CSRF value was sent where nothing changes")
+	}
 	access, refresh := value(strings.Replace(c.prefix, "__Secure-", "__Host-", 1)+"access"), value(c.prefix+"refresh")
 	csrf := r.Header.Get("X-CSRF-TOKEN") == fmt.Sprint("csrf", c.session)
 	switch path := r.URL.Path; {

@@ -44,5 +44,5 @@
 // CookieTransport.
 //
 // Tokens and passwords go to configured origins alone, over https or to the
-// machine itself, and never along a redirect.
+// machine itself, and never along a redirect to or from another.
 package client

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 const maxAnswer = 1 << 20 // bytes
@@ -25,6 +26,8 @@ func parseURL(raw string) (*url.URL, error) {
 		return nil, e.Err // without the URL, which may hold a password
 	}
 	switch {
+	case strings.ContainsFunc(u.Hostname(), notASCII):
+		return nil, errors.New("URL's host must be ASCII: write its xn-- form")
 	case u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		return nil, errors.New("URL needs a host, and neither user, query nor fragment")
 	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
@@ -38,11 +41,23 @@ func isLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || err == nil && a.Unmap().IsLoopback()
 }
 
+func notASCII(c rune) bool { return c >= utf8.RuneSelf }
+
+// lower leaves what is not ASCII alone: net/http dials another host for U+0130, whose lower case is i.
+func lower(s string) string {
+	return strings.Map(func(c rune) rune {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		return c
+	}, s)
+}
+
 // originOf is scheme, host and port in one spelling (RFC 6454 section 4).
 func originOf(u *url.URL) string {
-	scheme := strings.ToLower(u.Scheme)
+	scheme := lower(u.Scheme)
 	port := cmp.Or(u.Port(), map[string]string{"https": "443", "http": "80"}[scheme])
-	return scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+	return scheme + "://" + net.JoinHostPort(lower(u.Hostname()), port)
 }
 
 // newHTTPClient follows no redirect: what is sent here goes to no other place.

@@ -34,6 +34,8 @@ func TestURLs(t *testing.T) {
 		{"", false},
 		{"https://auth.example:port", false},
 		{"https://user:hunter2@auth.example:port", false},
+		{"https://ma\u0130l.example", false}, // in small letters, which net/http does not go by, it would be mail.example
+		{"http://localho\u017ft", false},
 	} {
 		_, err := client.Login(client.LoginConfig{URL: tt.url, Username: "robot", Password: "x"})
 		if (err == nil) != tt.ok {

@@ -35,12 +35,20 @@ func (e *Error) Error() string {
 // ErrClosed is the answer of a Source after Close.
 var ErrClosed = errors.New("client: source is closed")
 
-// grantOver says that the server will never again take what was sent: an OAuth
-// server says invalid_grant, one with Flask-JWT-Extended's routes any 401.
-// invalid_client is about who asks, not about the grant (RFC 6749 section 5.2).
+// grantRefused says that a sign-in may help: an OAuth server says invalid_grant, one with
+// Flask-JWT-Extended's routes 401 or, of a token that its key did not sign, 422. invalid_client is
+// about who asks, not about the grant (RFC 6749 section 5.2).
+func grantRefused(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && (e.Code == "invalid_grant" || (e.Status == 401 || e.Status == 422) && e.Code != "invalid_client")
+}
+
+// grantOver says that the server will never again take what was sent. A proxy in front of it that
+// answers 401 knows nothing of that.
 func grantOver(err error) bool {
 	e, ok := errors.AsType[*Error](err)
-	return ok && (e.Code == "invalid_grant" || e.Status == 401 && e.Code != "invalid_client")
+	own := ok && (strings.HasPrefix(e.Code, "token_") || e.Code == "" && e.Message != "")
+	return own && grantRefused(err) || ok && e.Code == "invalid_grant"
 }
 
 // answerLost says that the request may have been carried out though no answer says so.

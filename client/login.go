@@ -18,7 +18,7 @@ type LoginConfig struct {
 	// Username and Password sign in by POST login when there is no refresh token
 	// that counts.
 	Username string
-	Password Secret
+	Password Secret // goes into the body of that request alone
 	// RefreshToken is one to begin with, as Save was given it.
 	RefreshToken Secret
 	// Save keeps a new refresh token for the next start of the program, before
@@ -26,15 +26,15 @@ type LoginConfig struct {
 	// does the fetch, and is made good when Save is called again; one that
 	// should not stop the program logs its error and returns nil.
 	Save func(ctx context.Context, refresh Secret) error
-	// Transport makes the requests, default http.DefaultTransport.
-	Transport http.RoundTripper
+	// Base makes the requests, default http.DefaultTransport.
+	Base http.RoundTripper
 }
 
 // Login is a Fetch that signs in, refreshes, and signs in again when the session
 // has ended. It fails where the URL is neither https nor loopback, and without
 // something to sign in with.
 func Login(c LoginConfig) (Fetch, error) {
-	l, err := newLoginRoutes(c.URL, newHTTPClient(c.Transport, nil))
+	l, err := newLoginRoutes(c.URL, newHTTPClient(c.Base, nil))
 	if err != nil {
 		return nil, fmt.Errorf("client: LoginConfig.URL: %w", err)
 	}

@@ -18,7 +18,7 @@ const authURL = "https://auth.example/api/auth"
 
 func newLogin(t *testing.T, h http.Handler, change func(*client.LoginConfig)) client.Fetch {
 	t.Helper()
-	c := client.LoginConfig{URL: authURL + "/", Username: "robot", Password: "hunter2", Transport: inMemory{h}}
+	c := client.LoginConfig{URL: authURL + "/", Username: "robot", Password: "hunter2", Base: inMemory{h}}
 	if change != nil {
 		change(&c)
 	}
@@ -148,10 +148,15 @@ func TestSave(t *testing.T) {
 		full = false
 		step("access-2", "sdr_9.0++", "<nil>") // it had come already
 		step("access-3", "sdr_9.0+++", "<nil>", refresh)
+		full = true
+		step("", "sdr_9.0+++", "save refresh token: disk is full", refresh)
+		time.Sleep(20 * time.Minute)
+		full = false
+		step("access-5", "sdr_9.0+++++", "<nil>", refresh) // the one that had come is dead
 		auth.endSession()
 		over := "refresh: status 401: invalid_grant: Sign in again."
-		step("", "sdr_9.0+++", over, refresh)
-		step("", "sdr_9.0+++", over) // nothing will make it good
+		step("", "sdr_9.0+++++", over, refresh)
+		step("", "sdr_9.0+++++", over) // nothing will make it good
 	})
 }
 
@@ -236,5 +241,57 @@ func TestRefreshTokenThatStays(t *testing.T) {
 	}
 	if spent != 3 {
 		t.Errorf("refreshed %d times, want 3", spent)
+	}
+}
+
+// What a refusal of the refresh token means: that it is over, that a password may help, or that a proxy spoke.
+func TestRefreshRefused(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name        string
+		status      int
+		body        string
+		over, login bool
+	}{
+		{"OAuth", 400, `{"error":"invalid_grant"}`, true, true},
+		{"guard", 401, `{"error":"token_revoked","msg":"Sign in again."}`, true, true},
+		{"Flask", 401, `{"msg":"Token has expired"}`, true, true},
+		{"Flask with a new key", 422, `{"msg":"Signature verification failed"}`, true, true},
+		{"no reason known here", 401, `{"error":"refresh_used"}`, false, true},
+		{"proxy", 401, `<h1>Unauthorized</h1>`, false, true},
+		{"client", 401, `{"error":"invalid_client"}`, false, false},
+		{"bad request", 400, `{"error":"invalid_request"}`, false, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var asked []string
+			h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if asked = append(asked, r.URL.Path); r.URL.Path == login {
+					fmt.Fprint(w, `{"access_token":"a"}`)
+					return
+				}
+				w.WriteHeader(tt.status)
+				fmt.Fprint(w, tt.body)
+			})
+			for _, password := range []client.Secret{"", "hunter2"} {
+				asked = nil
+				fetch := newLogin(t, h, func(c *client.LoginConfig) { c.Password, c.RefreshToken = password, "r" })
+				want := []string{refresh, refresh}
+				switch _, err := fetch(t.Context()); {
+				case (err == nil) != (tt.login && password != ""):
+					t.Errorf("password %t: %v", password != "", err)
+				case err == nil:
+					want = []string{refresh, login}
+				case tt.over:
+					want = want[:1]
+				}
+				if len(asked) == 1 {
+					_, _ = fetch(t.Context())
+				}
+				if !slices.Equal(asked, want) {
+					t.Errorf("password %t: asked %q, want %q", password != "", asked, want)
+				}
+			}
+		})
 	}
 }

@@ -15,9 +15,10 @@ import (
 type OAuthConfig struct {
 	// URL is the token endpoint. Required.
 	URL string
-	// ClientID and ClientSecret authenticate the client by HTTP Basic (RFC 6749
-	// section 2.3.1). A public client has no secret. ClientID is required.
-	ClientID     string
+	// ClientID names the client (RFC 6749 section 2.2). Required.
+	ClientID string
+	// ClientSecret authenticates the client by HTTP Basic (RFC 6749 section
+	// 2.3.1). A public client has none.
 	ClientSecret Secret
 	// Scope is what to ask for; empty: what the server gives.
 	Scope []string
@@ -29,8 +30,8 @@ type OAuthConfig struct {
 	RefreshToken Secret
 	// Save keeps a new refresh token; see LoginConfig.
 	Save func(ctx context.Context, refresh Secret) error
-	// Transport makes the requests, default http.DefaultTransport.
-	Transport http.RoundTripper
+	// Base makes the requests, default http.DefaultTransport.
+	Base http.RoundTripper
 }
 
 // OAuth is a Fetch from a token endpoint. It fails where the URL is neither https
@@ -44,7 +45,7 @@ func OAuth(c OAuthConfig) (Fetch, error) {
 		return nil, errors.New("client: OAuthConfig needs ClientID, and ClientSecret or RefreshToken")
 	}
 	c.URL, c.Params = u.String(), maps.Clone(c.Params)
-	hc := newHTTPClient(c.Transport, nil)
+	hc := newHTTPClient(c.Base, nil)
 	if c.RefreshToken == "" {
 		return func(ctx context.Context) (Token, error) {
 			return c.request(ctx, hc, url.Values{"grant_type": {"client_credentials"}})

@@ -39,7 +39,7 @@ func TestOAuth(t *testing.T) {
 			refresh, saved := "r", ""
 			tt.config.URL = "https://idp.example/token"
 			tt.config.Save = func(_ context.Context, s client.Secret) error { saved = s.Reveal(); return nil }
-			tt.config.Transport = inMemory{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			tt.config.Base = inMemory{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if err := r.ParseForm(); err != nil || r.Method != "POST" || r.URL.RawQuery != "" {
 					t.Errorf("%s %s: %v", r.Method, r.URL, err)
 				}
@@ -86,7 +86,7 @@ func TestOAuthRefusals(t *testing.T) {
 			asked := 0
 			fetch, err := client.OAuth(client.OAuthConfig{
 				URL: "https://idp.example/token", ClientID: "app", RefreshToken: "r",
-				Transport: inMemory{http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				Base: inMemory{http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 					asked++
 					fail(w, tt.status, tt.code, "")
 				})},

@@ -31,21 +31,30 @@ type session struct {
 func (s *session) fetch(ctx context.Context) (Token, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.unsaved == nil {
-		t, err := s.next(ctx)
-		if err != nil {
-			return Token{}, err
+	if s.unsaved != nil {
+		t, err := s.saved(ctx)
+		if err != nil || t.ExpiresAt.IsZero() || time.Now().Before(t.ExpiresAt) {
+			return t, err
 		}
-		if t.Refresh == "" { // RFC 6749 section 6: the old one stays good
-			t.Refresh = s.refresh
-		}
-		rotated := t.Refresh != s.refresh
-		s.refresh = t.Refresh
-		if s.save == nil || !rotated {
-			return t, nil
-		}
-		s.unsaved = &t
 	}
+	t, err := s.next(ctx)
+	if err != nil {
+		return Token{}, err
+	}
+	if t.Refresh == "" { // RFC 6749 section 6: the old one stays good
+		t.Refresh = s.refresh
+	}
+	rotated := t.Refresh != s.refresh
+	s.refresh = t.Refresh
+	if s.save == nil || !rotated {
+		return t, nil
+	}
+	s.unsaved = &t
+	return s.saved(ctx)
+}
+
+// saved is the unsaved token, once its refresh token is kept.
+func (s *session) saved(ctx context.Context) (Token, error) {
 	if err := s.save(ctx, s.refresh); err != nil {
 		return Token{}, fmt.Errorf("save refresh token: %w", err)
 	}
@@ -64,11 +73,10 @@ func (s *session) next(ctx context.Context) (Token, error) {
 			return t, nil
 		}
 		err = fmt.Errorf("refresh: %w", err)
-		switch {
-		case !grantOver(err):
-			return Token{}, err
-		case s.begin == nil:
+		if s.begin == nil && grantOver(err) {
 			s.ended = err
+		}
+		if s.begin == nil || !grantRefused(err) {
 			return Token{}, err
 		}
 		s.refresh = ""

@@ -21,7 +21,8 @@ type Config struct {
 	// Timeout bounds one fetch, default 30 s.
 	Timeout time.Duration
 	// OnError is told of every fetch that failed, for a log: callers do not see
-	// those in the background while the old token lives. It must not block.
+	// those in the background while the old token lives. It must not block; it
+	// may call Close, which does not wait for it.
 	OnError func(error)
 }
 
@@ -36,8 +37,7 @@ const (
 
 // Source is an access token that is always fresh. It is safe for concurrent use.
 type Source struct {
-	cfg     Config
-	flights sync.WaitGroup
+	cfg Config
 
 	mu       sync.Mutex // guards what follows
 	held     *lease     // the newest token, nil before the first
@@ -95,11 +95,12 @@ func (s *Source) Token(ctx context.Context) (Token, error) {
 func (s *Source) Close() {
 	s.mu.Lock()
 	s.closed = true
-	if s.flight != nil {
-		defer time.AfterFunc(answerWait, s.flight.cancel).Stop()
-	}
+	f := s.flight
 	s.mu.Unlock()
-	s.flights.Wait()
+	if f != nil {
+		defer time.AfterFunc(answerWait, f.cancel).Stop()
+		<-f.done
+	}
 }
 
 func (s *Source) lease(ctx context.Context) (*lease, error) {
@@ -170,16 +171,21 @@ func (s *Source) fly(now time.Time) (*flight, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Timeout) // not the caller's: others wait for it too
 	f := &flight{cancel: cancel, done: make(chan struct{})}
 	s.flight = f
-	s.flights.Go(func() {
-		defer cancel()
-		start := time.Now()
-		t, err := s.cfg.Fetch(ctx)
+	go s.fetch(ctx, f)
+	return f, nil
+}
+
+// fetch is a flight's goroutine. It lands even where Fetch ends that (runtime.Goexit), or all would wait for ever.
+func (s *Source) fetch(ctx context.Context, f *flight) {
+	defer f.cancel()
+	start, t, err := time.Now(), Token{}, errors.New("Fetch did not return")
+	defer func() {
 		s.land(f, start, t, err)
 		if f.err != nil && s.cfg.OnError != nil {
 			s.cfg.OnError(f.err)
 		}
-	})
-	return f, nil
+	}()
+	t, err = s.cfg.Fetch(ctx)
 }
 
 func (f *flight) wait(ctx context.Context) (*lease, error) {

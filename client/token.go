@@ -31,6 +31,7 @@ func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // Token is an access token and what goes with it.
 type Token struct {
+	// Access is the access token, which the API is sent (RFC 6749 section 1.4).
 	Access Secret
 	// Refresh is the refresh token that is good for the next one, empty where there is none.
 	Refresh Secret

@@ -8,15 +8,24 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
 // TransportConfig configures a Transport. Source and Origins are required.
 type TransportConfig struct {
+	// Source has the token. The Transport does not close it.
 	Source *Source
 	// Origins are the servers that get the token ("https://api.example"): https,
-	// or http on loopback. Requests elsewhere, by a redirect too, go without it.
+	// or http on loopback. Requests elsewhere, by a redirect or a Host header
+	// too, go without it, and so does one that a redirect from elsewhere made.
 	Origins []string
+	// Expired says that a response with status 401 is about a token that has
+	// expired, from its headers and the first 4 KiB of its body. Default: the
+	// body is JSON, with {"error": "token_expired"} as of a guard, or {"msg":
+	// "Token has expired"} as of Flask-JWT-Extended. Set it for servers that say
+	// it otherwise; see Transport for what follows.
+	Expired func(res *http.Response, body []byte) bool
 	// Base makes the requests, default http.DefaultTransport.
 	Base http.RoundTripper
 }
@@ -25,14 +34,16 @@ type TransportConfig struct {
 // Authorization: Bearer (RFC 6750 section 2.1), to requests that have no
 // Authorization of their own.
 //
-// A request that is answered with 401 and {"error": "token_expired"} is sent
+// A request that is answered with 401 because the token has expired is sent
 // once more with a newer token, if its body is empty or has a GetBody, as those
 // of http.NewRequest do. Any other refusal is the answer: a new token of the same
-// session would be refused as well.
+// session would be refused as well. To HEAD a server says nothing in a body, so
+// that its refusals are final unless Expired knows better.
 type Transport struct {
 	base    http.RoundTripper
 	source  *Source
 	origins map[string]bool
+	expired func(res *http.Response, body []byte) bool
 	// authorize puts the credential into a copy of a request; answered sees the response.
 	authorize func(r *http.Request, l *lease)
 	answered  func(r *http.Request, res *http.Response)
@@ -49,9 +60,12 @@ func NewTransport(c TransportConfig) (*Transport, error) {
 }
 
 func newTransport(c TransportConfig, authorize func(*http.Request, *lease)) (*Transport, error) {
-	t := &Transport{base: c.Base, source: c.Source, origins: map[string]bool{}, authorize: authorize}
+	t := &Transport{base: c.Base, source: c.Source, origins: map[string]bool{}, expired: c.Expired, authorize: authorize}
 	if t.base == nil {
 		t.base = http.DefaultTransport
+	}
+	if t.expired == nil {
+		t.expired = saysExpired
 	}
 	for _, o := range c.Origins {
 		u, err := parseURL(o)
@@ -68,7 +82,7 @@ func newTransport(c TransportConfig, authorize func(*http.Request, *lease)) (*Tr
 
 // RoundTrip implements http.RoundTripper. Errors are those of the base and of Source.Token.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.URL == nil || !t.origins[originOf(r.URL)] || len(r.Header["Authorization"]) > 0 {
+	if len(r.Header["Authorization"]) > 0 || !t.trusts(r) {
 		return t.base.RoundTrip(r)
 	}
 	l, err := t.source.lease(r.Context())
@@ -79,7 +93,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	res, err := t.send(r, r.Body, l)
-	if err != nil || !saysExpired(res) {
+	if err != nil || res.StatusCode != http.StatusUnauthorized || !t.expired(peek(res)) {
 		return res, err
 	}
 	if again := t.again(r, l); again != nil {
@@ -87,6 +101,21 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return again()
 	}
 	return res, nil
+}
+
+// trusts says that r goes to one of the origins, and that no redirect from elsewhere made it: another
+// site would choose what is done there in our name.
+func (t *Transport) trusts(r *http.Request) bool {
+	for r != nil && r.URL != nil && t.origins[originOf(r.URL)] {
+		if r.Host != "" && r.Host != r.URL.Host && originOf(&url.URL{Scheme: r.URL.Scheme, Host: r.Host}) != originOf(r.URL) {
+			return false // behind one address, another tenant's
+		}
+		if r.Response == nil {
+			return true
+		}
+		r = r.Response.Request
+	}
+	return false
 }
 
 // again sends r once more with a token newer than l. It is nil where that cannot be: the refusal then is the answer.
@@ -136,24 +165,29 @@ func (t *Transport) CloseIdleConnections() {
 
 const peekSize = 4 << 10 // bytes
 
-// saysExpired looks into the body of a refusal and puts back what it read.
-func saysExpired(res *http.Response) bool {
-	if res.StatusCode != http.StatusUnauthorized {
-		return false
-	}
-	if t, _, err := mime.ParseMediaType(res.Header.Get("Content-Type")); err != nil || t != "application/json" {
-		return false
-	}
+// peek reads the beginning of a body and puts it back. The response that it gives is to look at: it has none.
+func peek(res *http.Response) (*http.Response, []byte) {
 	head, err := io.ReadAll(io.LimitReader(res.Body, peekSize))
 	rest := io.Reader(res.Body)
 	if err != nil {
 		rest = failing{err}
 	}
 	res.Body = peeked{io.MultiReader(bytes.NewReader(head), rest), res.Body}
-	var refusal struct {
-		Error string `json:"error"`
+	shown := *res
+	shown.Body = http.NoBody
+	return &shown, head
+}
+
+// saysExpired is the default of TransportConfig.Expired.
+func saysExpired(res *http.Response, body []byte) bool {
+	if t, _, err := mime.ParseMediaType(res.Header.Get("Content-Type")); err != nil || t != "application/json" {
+		return false
 	}
-	return json.Unmarshal(head, &refusal) == nil && refusal.Error == "token_expired"
+	var refusal struct{ Error, Msg string }
+	if json.Unmarshal(body, &refusal) != nil {
+		return false
+	}
+	return refusal.Error == "token_expired" || refusal.Error == "" && refusal.Msg == "Token has expired"
 }
 
 type peeked struct {

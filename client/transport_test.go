@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -37,80 +36,6 @@ func newTransport(t *testing.T, fetch client.Fetch, base http.RoundTripper, orig
 	return tr
 }
 
-// The token goes to the origins that were named, and nowhere else.
-func TestOrigins(t *testing.T) {
-	t.Parallel()
-	var got string
-	tr := newTransport(t, numbered(), inMemory{http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		got = r.Header.Get("Authorization")
-	})}, "https://api.example", "https://Other.Example:8443/", "http://127.0.0.1:5000", "https://[2001:db8::1]")
-	for _, tt := range []struct {
-		url string
-		own string
-		out string
-	}{
-		{"https://api.example/x", "", "Bearer 1"},
-		{"https://API.example:443/x", "", "Bearer 1"},
-		{"https://other.example:8443/", "", "Bearer 1"},
-		{"http://127.0.0.1:5000/", "", "Bearer 1"},
-		{"https://[2001:db8::1]:443/", "", "Bearer 1"},
-		{"https://api.example/x", "Basic x", "Basic x"},
-		{"http://api.example/x", "", ""},
-		{"http://api.example:443/x", "", ""},
-		{"https://api.example:8443/", "", ""},
-		{"https://api.example.evil.example/", "", ""},
-		{"https://evil.example/https://api.example", "", ""},
-		{"https://api.example@evil.example/", "", ""},
-		{"https://api.example./", "", ""},
-		{"https://xapi.example/", "", ""},
-		{"https://127.0.0.1:5000/", "", ""},
-		{"http://127.0.0.1/", "", ""},
-	} {
-		r, err := http.NewRequestWithContext(t.Context(), "GET", tt.url, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if tt.own != "" {
-			r.Header.Set("Authorization", tt.own)
-		}
-		res, err := tr.RoundTrip(r)
-		read(t, res, err)
-		if got != tt.out {
-			t.Errorf("%s: sent %q, want %q", tt.url, got, tt.out)
-		}
-		if r.Header.Get("Authorization") != tt.own || res.Request == nil || res.Request.Header.Get("Authorization") != tt.own {
-			t.Errorf("%s: the caller's request has the token", tt.url)
-		}
-	}
-}
-
-// A redirect carries no token to another origin, and one that comes back has it again.
-func TestRedirects(t *testing.T) {
-	t.Parallel()
-	seen := map[string]string{}
-	var home string
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		seen["elsewhere"] = r.Header.Get("Authorization") + r.Header.Get("Cookie")
-		http.Redirect(w, r, home+"/end", http.StatusFound)
-	}))
-	defer elsewhere.Close()
-	mine := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		seen[r.URL.Path] = r.Header.Get("Authorization")
-		if r.URL.Path == "/start" {
-			http.Redirect(w, r, elsewhere.URL, http.StatusFound)
-		}
-	}))
-	defer mine.Close()
-	home = mine.URL
-	c := &http.Client{Transport: newTransport(t, numbered(), mine.Client().Transport, mine.URL)}
-	res, err := c.Get(mine.URL + "/start")
-	read(t, res, err)
-	if seen["/start"] != "Bearer 1" || seen["elsewhere"] != "" || seen["/end"] != "Bearer 1" {
-		t.Errorf("seen: %q", seen)
-	}
-	c.CloseIdleConnections()
-}
-
 // body is a request body that notices whether it was closed.
 type body struct {
 	io.Reader
@@ -118,104 +43,6 @@ type body struct {
 }
 
 func (b body) Close() error { b.closed.Add(1); return nil }
-
-// A refusal is answered with a newer token once, if the token expired and the body can be sent again.
-func TestRetry(t *testing.T) {
-	t.Parallel()
-	long := strings.Repeat("x", 10_000)
-	for _, tt := range []struct {
-		name        string
-		contentType string
-		refusal     string
-		body        string // of the request
-		once        bool   // which cannot be read again
-		tokens      string // that were sent
-	}{
-		{"expired", "application/json", `{"error":"token_expired","msg":"Refresh."}`, "", false, "1 2"},
-		{"with parameters", "Application/JSON; charset=utf-8", `{"error":"token_expired"}`, "", false, "1 2"},
-		{"with a body", "application/json", `{"error":"token_expired"}`, "hello", false, "1 2"},
-		{"body of one use", "application/json", `{"error":"token_expired"}`, "hello", true, "1"},
-		{"revoked", "application/json", `{"error":"token_revoked"}`, "", false, "1"},
-		{"invalid", "application/json", `{"error":"token_invalid","msg":"token_expired"}`, "", false, "1"},
-		{"page", "text/html", `{"error":"token_expired"}`, "", false, "1"},
-		{"no type", "", `{"error":"token_expired"}`, "", false, "1"},
-		{"not JSON", "application/json", `token_expired`, "", false, "1"},
-		{"long", "application/json", `{"msg":"` + long + `","error":"token_expired"}`, "", false, "1"},
-		{"empty", "application/json", ``, "", false, "1"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			var sent []string
-			api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-				sent = append(sent, token)
-				if got, err := io.ReadAll(r.Body); err != nil || string(got) != tt.body {
-					t.Errorf("request %d: body %q, %v, want %q", len(sent), got, err, tt.body)
-				}
-				if token == "1" {
-					w.Header()["Content-Type"] = []string{tt.contentType}
-					w.WriteHeader(http.StatusUnauthorized)
-					fmt.Fprint(w, tt.refusal)
-				}
-			}))
-			defer api.Close()
-			tr := newTransport(t, numbered(), api.Client().Transport, api.URL)
-			r, err := http.NewRequestWithContext(t.Context(), "POST", api.URL, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var made, closed atomic.Int64
-			if tt.body != "" {
-				newBody := func() (io.ReadCloser, error) {
-					made.Add(1)
-					return body{strings.NewReader(tt.body), &closed}, nil
-				}
-				if r.Body, err = newBody(); err != nil {
-					t.Fatal(err)
-				}
-				if r.ContentLength = int64(len(tt.body)); !tt.once {
-					r.GetBody = newBody
-				}
-			}
-			res, err := tr.RoundTrip(r)
-			status, answer := read(t, res, err)
-			if got := strings.Join(sent, " "); got != tt.tokens {
-				t.Errorf("tokens sent: %q, want %q", got, tt.tokens)
-			}
-			if retried := tt.tokens == "1 2"; retried && status != 200 || !retried && (status != 401 || answer != tt.refusal) {
-				t.Errorf("got %d %.100q", status, answer)
-			}
-			if made.Load() != closed.Load() {
-				t.Errorf("%d of %d bodies closed", closed.Load(), made.Load())
-			}
-			if r.Header.Get("Authorization") != "" || res.Request != r {
-				t.Error("the caller's request was changed")
-			}
-		})
-	}
-}
-
-// Where no newer token is to be had, the server's refusal is the answer, whole.
-func TestRetryWithoutNewToken(t *testing.T) {
-	t.Parallel()
-	first := true
-	fetch := func(context.Context) (client.Token, error) {
-		if !first {
-			return client.Token{}, errors.New("auth is down")
-		}
-		first = false
-		return client.Token{Access: "1"}, nil
-	}
-	tr := newTransport(t, fetch, inMemory{http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		fail(w, 401, "token_expired", "Refresh.")
-	})}, "https://api.example")
-	for range 3 {
-		res, err := (&http.Client{Transport: tr}).Get("https://api.example/")
-		if status, got := read(t, res, err); status != 401 || got != `{"error":"token_expired","msg":"Refresh."}`+"\n" {
-			t.Errorf("got %d %q", status, got)
-		}
-	}
-}
 
 // A server that calls every token expired does not turn each request into a fetch.
 func TestForcedRenewalsAreRare(t *testing.T) {

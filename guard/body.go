@@ -49,7 +49,7 @@ func (c *credential) readBody(r *http.Request, keys []string) *Error {
 	if r.Body == nil || r.Body == http.NoBody || r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return nil
 	}
-	typ, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	typ, _, err := mime.ParseMediaType(shortMediaType(r))
 	if err != nil || typ != "application/x-www-form-urlencoded" && typ != "application/json" {
 		return nil
 	}
@@ -61,6 +61,14 @@ func (c *credential) readBody(r *http.Request, keys []string) *Error {
 		return c.readJSON(body, keys)
 	}
 	return c.readPairs(string(body), keys)
+}
+
+// shortMediaType is the Content-Type, "" for one of over a KiB: strangers choose it, and it is parsed.
+func shortMediaType(r *http.Request) string {
+	if typ := r.Header.Get("Content-Type"); len(typ) <= 1<<10 {
+		return typ
+	}
+	return ""
 }
 
 // peekBody reads the body and puts it back.

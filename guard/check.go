@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/sandi-auth/sandi/jwt"
 )
@@ -50,7 +51,7 @@ func (g *Guard) decide(r *http.Request, p *policy) (*Token, *Error) {
 		}
 		return nil, &Error{Reason: TokenMissing, Cause: cred.missing, hint: p.overlooked(r)}
 	}
-	t, err := g.verify(r.Context(), p, cred.token)
+	t, at, err := g.verify(r.Context(), p, cred.token)
 	if err != nil && p.expiredIsNone && errors.Is(err, jwt.ErrExpired) {
 		return nil, nil
 	}
@@ -65,41 +66,42 @@ func (g *Guard) decide(r *http.Request, p *policy) (*Token, *Error) {
 	if p.once && isSafe(r.Method) {
 		return t, refuse(InvalidRequest, errSafeMethod)
 	}
-	return t, g.judge(r.Context(), p, t)
+	return t, g.judge(r.Context(), p, t, at)
 }
 
-// verify says what the token is: genuine, alive and of the kind that the route wants.
-func (g *Guard) verify(ctx context.Context, p *policy, token string) (*Token, *Error) {
-	t, _, err := p.verifier.Verify(ctx, token)
+// verify says what the token is: genuine, alive at the time it returns, and of the kind that the
+// route wants.
+func (g *Guard) verify(ctx context.Context, p *policy, token string) (*Token, time.Time, *Error) {
+	t, at, err := p.verifier.Verify(ctx, token)
 	if err != nil && strings.HasPrefix(token, refreshPrefix) {
-		return nil, refuse(TokenWrongType, errKind)
+		return nil, at, refuse(TokenWrongType, errKind)
 	}
 	if err != nil {
-		return nil, g.inFlask(p, token, g.refuseVerification(err))
+		return nil, at, g.inFlask(p, token, g.refuseVerification(err))
 	}
 	for _, name := range g.cfg.RequiredClaims {
 		if !t.Has(name) {
-			return t, refuse(TokenInvalid, absentClaim(name))
+			return t, at, refuse(TokenInvalid, absentClaim(name))
 		}
 	}
 	if p.wrongKind(t, g.cfg.InsecureAnyType) {
-		return t, g.inFlask(p, token, refuse(TokenWrongType, errKind))
+		return t, at, g.inFlask(p, token, refuse(TokenWrongType, errKind))
 	}
 	if t.bound { // RFC 7800: whoever holds it must prove a key as well
-		return t, refuse(TokenInvalid, errBound)
+		return t, at, refuse(TokenInvalid, errBound)
 	}
-	return t, nil
+	return t, at, nil
 }
 
 // judge says whether the token still counts and may do what the route does.
-func (g *Guard) judge(ctx context.Context, p *policy, t *Token) *Error {
-	if err := g.checkRevoked(ctx, p, t); err != nil {
+func (g *Guard) judge(ctx context.Context, p *policy, t *Token, at time.Time) *Error {
+	if err := g.checkRevoked(ctx, p, t, at); err != nil {
 		return err
 	}
 	if err := p.meet(ctx, t, g.cfg.Now); err != nil || !p.once {
 		return err
 	}
-	return g.spend(ctx, t)
+	return g.spend(ctx, p, t)
 }
 
 var (
@@ -111,11 +113,12 @@ var (
 // where an access token belongs is a common slip, and worth its own answer.
 const refreshPrefix = "sdr_"
 
-func (g *Guard) checkRevoked(ctx context.Context, p *policy, t *Token) *Error {
+// checkRevoked asks whether t counts at a time, or now where that is zero.
+func (g *Guard) checkRevoked(ctx context.Context, p *policy, t *Token, at time.Time) *Error {
 	if g.cfg.Revocations == nil || p.skipRevocation {
 		return nil
 	}
-	revoked, err := g.askRevoked(ctx, t)
+	revoked, err := g.askRevoked(ctx, t, at)
 	if err != nil { // fail closed
 		return refuse(Unavailable, err)
 	}
@@ -125,7 +128,10 @@ func (g *Guard) checkRevoked(ctx context.Context, p *policy, t *Token) *Error {
 	return nil
 }
 
-func (g *Guard) askRevoked(ctx context.Context, t *Token) (revoked bool, err error) {
+func (g *Guard) askRevoked(ctx context.Context, t *Token, at time.Time) (revoked bool, err error) {
+	if g.list != nil && !at.IsZero() {
+		return g.list.revokedAt(t, at)
+	}
 	defer recovered(&err)
 	return g.cfg.Revocations.Revoked(ctx, t)
 }

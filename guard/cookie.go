@@ -29,6 +29,10 @@ type CookieConfig struct {
 	// Origins may open a WebSocket with the cookie ("https://app.example"),
 	// beside pages of the very host that is asked.
 	Origins []string
+	// SameSite says which requests of pages of other sites have the cookies: by default
+	// http.SameSiteLaxMode, when a link is followed; http.SameSiteStrictMode, none, so that whoever
+	// follows a link is not signed in; http.SameSiteNoneMode, all, for a page in a frame of another site.
+	SameSite http.SameSite
 	// InsecurePlainCookies is for development on loopback without TLS: cookies are not Secure, and the
 	// default names lose their prefix, with which browsers would refuse them.
 	InsecurePlainCookies bool
@@ -43,6 +47,7 @@ func (c CookieConfig) withDefaults() CookieConfig {
 	c.Refresh = cmp.Or(c.Refresh, secure+"sandi_refresh")
 	c.RefreshPath = cmp.Or(c.RefreshPath, "/")
 	c.CSRF = cmp.Or(c.CSRF, host+"sandi_csrf")
+	c.SameSite = cmp.Or(c.SameSite, http.SameSiteLaxMode)
 	c.Origins = slices.Clone(c.Origins)
 	c.CSRFHeader = cmp.Or(c.CSRFHeader, "X-CSRF-TOKEN")
 	return c

@@ -19,17 +19,17 @@ type Reason string
 
 // The reasons; doc.go has the table of their answers.
 const (
-	TokenMissing     Reason = "token_missing"
-	TokenInvalid     Reason = "token_invalid"
-	TokenExpired     Reason = "token_expired"
-	TokenNotYetValid Reason = "token_not_yet_valid"
-	TokenRevoked     Reason = "token_revoked"
-	TokenWrongType   Reason = "token_wrong_type"
-	TokenNotFresh    Reason = "token_not_fresh"
-	CSRFFailed       Reason = "csrf_failed"
-	Forbidden        Reason = "forbidden"
-	InvalidRequest   Reason = "invalid_request"
-	Unavailable      Reason = "temporarily_unavailable"
+	TokenMissing     Reason = "token_missing"           // there is no credential where one is looked for
+	TokenInvalid     Reason = "token_invalid"           // not genuine, or of another issuer or audience
+	TokenExpired     Reason = "token_expired"           // genuine, and its exp has come
+	TokenNotYetValid Reason = "token_not_yet_valid"     // genuine, and its nbf or iat lies ahead
+	TokenRevoked     Reason = "token_revoked"           // by Config.Revocations
+	TokenWrongType   Reason = "token_wrong_type"        // genuine, and for another purpose
+	TokenNotFresh    Reason = "token_not_fresh"         // Fresh asks for a sign-in
+	CSRFFailed       Reason = "csrf_failed"             // a cookie without the CSRF value, or of another origin
+	Forbidden        Reason = "forbidden"               // a good token that may not do this
+	InvalidRequest   Reason = "invalid_request"         // several credentials, or one that cannot be read
+	Unavailable      Reason = "temporarily_unavailable" // it cannot be said now: keys or revocations are not there
 )
 
 // Error implements error.
@@ -81,8 +81,8 @@ func (e *Error) Unwrap() []error {
 // see forbidden for a claim check and temporarily_unavailable for any other; an ErrorWriter can log
 // this.
 type PanicError struct {
-	Value any
-	Stack []byte
+	Value any    // what it panicked with; it may hold anything, and is not for clients
+	Stack []byte // of the goroutine, as debug.Stack writes it
 }
 
 // Error implements error.
@@ -160,7 +160,11 @@ func (e *Error) Challenge() string {
 
 // seconds rounds up, so that the client never comes too early.
 func seconds(d time.Duration) string {
-	return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
+	s := int64(d / time.Second)
+	if d%time.Second > 0 {
+		s++
+	}
+	return strconv.FormatInt(s, 10)
 }
 
 // quoted is a quoted-string (RFC 9110 section 5.6.4) without the bytes that RFC

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,6 +54,10 @@ func TestLanguage(t *testing.T) {
 		"four digits ignored":     {[]string{"id;q=0.9999, zh;q=0.1"}, "zh-Hant"},
 		"other parameter ignored": {[]string{"id;level=1, zh;q=0.1"}, "zh-Hant"},
 		"not a prefix":            {[]string{"idx, zho"}, "en"},
+		"the 32nd":                {[]string{strings.Repeat("fr,", 31) + "id"}, "id"},
+		"one too many":            {[]string{strings.Repeat("fr,", 32) + "id"}, "en"},
+		"one too many, in lines":  {append(slices.Repeat([]string{"fr"}, 32), "id"), "en"},
+		"beyond a KiB":            {[]string{strings.Repeat("f", 1<<10) + ", id", "zh"}, "zh-Hant"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

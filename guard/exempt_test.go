@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/sandi-auth/sandi/guard"
@@ -55,6 +56,9 @@ func TestExcept(t *testing.T) {
 		{"GET", "/users/1%2F2/avatar", false},
 		{"GET", "/users/1/2/avatar", false},
 		{"GET", "/", true},
+		{"GET", "//", false},
+		{"GET", "/static/" + strings.Repeat("a", 8<<10-8), true},
+		{"GET", "/static/" + strings.Repeat("a", 8<<10-7), false},
 		{"GET", "/private", false},
 		{"CONNECT", "/static/app.js", false},
 		{"OPTIONS", "*", false},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"unicode"
 
 	"github.com/sandi-auth/sandi/jwt"
 )
@@ -11,8 +12,10 @@ import (
 // FlaskCompat is a Config for the tokens of a Flask-JWT-Extended service (4.x) and for front ends
 // written against one. It differs from a Config of one's own in this:
 //
-//   - Issuer, audience and typ are waived, for that library sets none of the first two. Name them
-//     where the service does: c.Issuer = "https://api.example"; c.InsecureAnyIssuer = false.
+//   - Issuer and audience are waived, for that library sets none. Name them where the service does:
+//     c.Issuer = "https://api.example"; c.InsecureAnyIssuer = false.
+//   - Types are "JWT", which that library writes, and "at+jwt", which an Issuer does. Where the
+//     service sets typ to something else: c.Types, c.InsecureAnyType = nil, true.
 //   - The claim type must be "access", or "refresh" for Refresh, so that an ID token of the same
 //     key still fails; a token without sub fails too (RequiredClaims).
 //   - Sources are tried in their order and the first that has a token is taken, good or bad.
@@ -27,7 +30,7 @@ func FlaskCompat(keys jwt.Keys) Config {
 		Keys:                keys,
 		InsecureAnyIssuer:   true,
 		InsecureAnyAudience: true,
-		InsecureAnyType:     true,
+		Types:               []string{"JWT", "at+jwt"},
 		RequiredClaims:      []string{"sub"},
 		Cookie:              CookieConfig{Access: "access_token_cookie", Refresh: "refresh_token_cookie", CSRF: "csrf_access_token"},
 		OnError:             FlaskErrors{}.Write,
@@ -74,10 +77,7 @@ func (p *policy) flaskSource(r *http.Request, cookie *CookieConfig, src Source) 
 		err = c.readPairs(r.URL.RawQuery, []string{src.key})
 		return c, "Missing '" + src.key + "' query paramater", err // sic
 	}
-	name := cookie.Access
-	if p.refresh {
-		name = cookie.Refresh
-	}
+	name := p.cookieName(cookie)
 	err = c.readCookie(r, name)
 	if err == nil && c.token != "" && !isSafe(r.Method) && r.Header.Get(cookie.CSRFHeader) == "" {
 		err = refuse(CSRFFailed, &flaskCause{"Missing CSRF token", errCSRFValue})
@@ -89,32 +89,36 @@ func (p *policy) flaskSource(r *http.Request, cookie *CookieConfig, src Source) 
 // here they are refused, for what stands in between may pick another.
 func flaskHeader(lines []string) (c credential, absent string, err *Error) {
 	const expected = "Expected 'Authorization: Bearer <JWT>'"
-	value := strings.Trim(strings.TrimSpace(strings.Join(lines, ",")), ",")
-	if value == "" {
-		return c, "Missing Authorization Header", nil
-	}
-	bearer, other := 0, 0
-	for field := range strings.SplitSeq(value, ",") {
-		if scheme, _, _ := strings.Cut(strings.TrimSpace(field), " "); strings.EqualFold(scheme, "Bearer") {
-			bearer++
-		} else {
-			other++
+	const most = 32 // credentials that are looked at
+	fields, bearers, token := 0, 0, ""
+	for _, line := range lines {
+		if line = strings.Trim(strings.TrimSpace(line), ","); line == "" {
+			continue
+		}
+		for field := range strings.SplitSeq(line, ",") {
+			if fields++; fields > most {
+				break
+			}
+			if scheme, rest, _ := strings.Cut(strings.TrimSpace(field), " "); strings.EqualFold(scheme, "Bearer") {
+				bearers, token = bearers+1, strings.TrimSpace(rest)
+			}
 		}
 	}
-	if bearer == 0 {
+	switch {
+	case fields == 0:
+		return c, "Missing Authorization Header", nil
+	case bearers == 0 && fields <= most:
 		return c, "Missing 'Bearer' type in 'Authorization' header. " + expected, nil
-	}
-	words := strings.Fields(value)
-	if bearer+other > 1 || len(words) != 2 {
+	case fields > 1, token == "", strings.ContainsFunc(token, unicode.IsSpace):
 		return c, "", refuse(InvalidRequest, &flaskCause{"Bad Authorization header. " + expected, errAuthorization})
 	}
-	return credential{token: words[1]}, "", nil
+	return credential{token: token}, "", nil
 }
 
 // flaskJSON reads a field of a JSON object, of a body that InsecureFromBody would look at.
 func flaskJSON(r *http.Request, key string) (c credential, absent string, err *Error) {
-	typ, _, _ := strings.Cut(strings.ToLower(r.Header.Get("Content-Type")), ";")
-	typ = strings.TrimSpace(typ)
+	typ, _, _ := strings.Cut(shortMediaType(r), ";")
+	typ = strings.ToLower(strings.TrimSpace(typ))
 	if typ != "application/json" && (!strings.HasPrefix(typ, "application/") || !strings.HasSuffix(typ, "+json")) {
 		return c, "Invalid content-type. Must be application/json.", nil
 	}

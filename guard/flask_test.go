@@ -50,6 +50,8 @@ func TestFlaskCompat(t *testing.T) {
 	ahead := clock().Add(time.Hour).Unix()
 	sub := func(sub any) string { return s.flask(map[string]any{"sub": sub}) }
 	const missing = `Missing JWT in headers, cookies, query_string or json (Missing Authorization Header; Missing cookie "access_token_cookie"; Missing 'jwt' query paramater; `
+	unsigned := func(token string) string { return token[:strings.LastIndex(token, ".")+1] + strings.Repeat("A", 43) }
+	const wrongKind = "This kind of token is not accepted here. Send an access token to the API, and a refresh token only to refresh."
 	const badHeader = "422 Bad Authorization header. Expected 'Authorization: Bearer <JWT>'"
 	tests := map[string]struct {
 		request *http.Request
@@ -76,6 +78,11 @@ func TestFlaskCompat(t *testing.T) {
 		"no exp":                {get(s.flask(map[string]any{"exp": nil})), `422 Token is missing the "exp" claim`, nil},
 		"no sub":                {get(sub(nil)), "422 Missing claim: sub", nil},
 		"sub is a number":       {get(sub(7)), "422 Subject must be a string", nil},
+		"sub of a stranger":     {get("e30." + strings.Split(sub(7), ".")[1] + ".AA"), "422 Signature verification failed", nil},
+		"sub under an old sign": {get(unsigned(sub(7))), "422 Signature verification failed", nil},
+		"another typ":           {get(s.sign("x", nil)), "422 " + wrongKind, nil},
+		"refresh of an Issuer":  {get(s.sign("refresh+jwt", map[string]any{"type": "refresh"})), "422 Only non-refresh tokens are allowed", nil},
+		"typ for refresh":       {get(s.sign("x", map[string]any{"type": "refresh"})), "422 " + wrongKind, []guard.Requirement{guard.Refresh()}},
 		"jti is a number":       {get(s.flask(map[string]any{"jti": 7})), "422 JWT ID must be a string", nil},
 		"no type":               {get(s.flask(map[string]any{"type": nil})), "422 Missing claim: type", nil},
 		"no type, at+jwt":       {get(s.access(map[string]any{"type": nil})), "422 Missing claim: type", nil},
@@ -102,6 +109,10 @@ func TestFlaskCompat(t *testing.T) {
 		"first place wins":      {withQuery(flaskCookie(get(tok), "garbage"), "jwt=garbage"), "200", []guard.Requirement{flaskPlaces}},
 		"order of the route":    {withQuery(get(tok), "jwt=garbage"), "422 Not enough segments", []guard.Requirement{guard.From(guard.InsecureFromQuery("jwt"), guard.FromHeader())}},
 		"two in a header":       {withHeader(get(""), "Authorization", "Basic x, Bearer "+tok), badHeader, nil},
+		"words":                 {withHeader(get(""), "Authorization", "Bearer "+tok+" x"), badHeader, nil},
+		"spaces and commas":     {withHeader(get(""), "Authorization", " ,Bearer   "+tok+" ,,"), "200", nil},
+		"an empty line":         {withHeader(get(""), "Authorization", "", "Bearer "+tok), "200", nil},
+		"many, then a Bearer":   {withHeader(get(""), "Authorization", strings.Repeat("Basic x,", 40)+"Bearer "+tok), badHeader, []guard.Requirement{guard.Optional()}},
 		"two header lines":      {withHeader(get(""), "Authorization", "Bearer "+tok, "Basic x"), badHeader, nil},
 		"two in a query":        {withQuery(get(""), "jwt="+tok+"&jwt="+tok), "422 The token could not be read from the request. Send exactly one token, in one place, in the right form.", []guard.Requirement{flaskPlaces}},
 		"too large a body":      {post(jsonType, strings.Repeat(" ", 65<<10)), "413 The token could not be read from the request. Send exactly one token, in one place, in the right form.", []guard.Requirement{flaskPlaces}},

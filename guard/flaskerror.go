@@ -87,14 +87,14 @@ func (c absentClaim) Error() string { return "claim " + string(c) + " is missing
 func (c absentClaim) Unwrap() error { return jwt.ErrClaimMissing }
 
 // inFlask gives the refusal of a token the sentence that Flask-JWT-Extended has for it, in a guard
-// of FlaskCompat. Claims are looked at only where the key had signed them.
+// of FlaskCompat. Claims are put into words only where the key has signed them.
 func (g *Guard) inFlask(p *policy, token string, e *Error) *Error {
 	if !p.flask {
 		return e
 	}
 	switch e.Reason {
 	case TokenInvalid:
-		if text := flaskInvalid(token, e.Cause); text != "" {
+		if text := g.flaskInvalid(token, e.Cause); text != "" {
 			e.Cause = &flaskCause{text, e.Cause}
 		}
 	case TokenNotYetValid:
@@ -104,10 +104,8 @@ func (g *Guard) inFlask(p *policy, token string, e *Error) *Error {
 		}
 		e.Cause = &flaskCause{"The token is not yet valid (" + claim + ")", e.Cause}
 	case TokenWrongType:
-		if p.refresh {
-			e.Cause = &flaskCause{"Only refresh tokens are allowed", e.Cause}
-		} else if readFlaskClaims(token).Type == nil {
-			e.Cause = &flaskCause{"Missing claim: type", e.Cause}
+		if text := p.flaskWrongType(token, e); text != "" {
+			e.Cause = &flaskCause{text, e.Cause}
 		}
 	case CSRFFailed:
 		if readFlaskClaims(token).CSRF == nil && !errors.Is(e.Cause, errOrigin) {
@@ -117,9 +115,26 @@ func (g *Guard) inFlask(p *policy, token string, e *Error) *Error {
 	return e
 }
 
+// flaskWrongType is the sentence for a token of another kind, "" for that of flaskAnswer.
+func (p *policy) flaskWrongType(token string, e *Error) string {
+	kind, want := string(readFlaskClaims(token).Type), `"access"`
+	if p.refresh {
+		want = `"refresh"`
+	}
+	switch {
+	case kind == want && errors.Is(e.Cause, jwt.ErrType): // that library takes any typ
+		return e.Message("en")
+	case p.refresh:
+		return "Only refresh tokens are allowed"
+	case kind == "":
+		return "Missing claim: type"
+	}
+	return ""
+}
+
 // flaskInvalid is PyJWT's sentence for a token that jwt does not verify, "" where it has none. What
 // it says of header and payload in the words of Python's parsers is told as a bad signature.
-func flaskInvalid(token string, cause error) string {
+func (g *Guard) flaskInvalid(token string, cause error) string {
 	parts := strings.SplitN(token, ".", 4)
 	if len(parts) < 3 {
 		return "Not enough segments"
@@ -143,7 +158,10 @@ func flaskInvalid(token string, cause error) string {
 	case errors.Is(cause, jwt.ErrCritical):
 		return "Unsupported critical extension"
 	case errors.Is(cause, jwt.ErrMalformed):
-		c := readFlaskClaims(token)
+		var c flaskClaims
+		if _, payload, err := jwt.VerifySignature(g.cfg.Keys, token); err == nil { // else it was refused before that
+			_ = json.Unmarshal(payload, &c)
+		}
 		if c.Subject != nil && c.Subject[0] != '"' { // these two in PyJWT 2.10 and later
 			return "Subject must be a string"
 		}
@@ -172,8 +190,8 @@ type flaskClaims struct {
 	Type, CSRF json.RawMessage
 }
 
-// readFlaskClaims reads a token that was refused, for the wording of that refusal alone; what
-// cannot be read counts as absent.
+// readFlaskClaims reads a token that was refused after its signature was verified, for the wording
+// of that refusal alone; what cannot be read counts as absent.
 func readFlaskClaims(token string) (c flaskClaims) {
 	if _, payload, err := jwt.DecodeUnverified(token); err == nil {
 		_ = json.Unmarshal(payload, &c) // a claim of another type is not put into words

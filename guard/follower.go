@@ -79,8 +79,8 @@ func NewFollower(c FollowerConfig) (*Follower, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	rules := &RemoteKeysConfig{InsecureAllowPrivate: true, InsecureAllowHTTP: c.InsecureAllowHTTP}
-	u, err := rules.parseURL("URL", c.URL)
+	to := reach{private: true, http: c.InsecureAllowHTTP}
+	u, err := to.parseURL("URL", c.URL)
 	switch {
 	case err != nil:
 	case u.RawQuery != "" || u.ForceQuery:
@@ -95,7 +95,7 @@ func NewFollower(c FollowerConfig) (*Follower, error) {
 	if err != nil {
 		return nil, fmt.Errorf("guard: FollowerConfig: %w", err)
 	}
-	dialer := &net.Dialer{Timeout: 5 * time.Second, ControlContext: rules.allowDial}
+	dialer := &net.Dialer{Timeout: 5 * time.Second, ControlContext: to.allowDial}
 	return &Follower{cfg: c, url: u, client: &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{

@@ -23,11 +23,11 @@ type feedPage struct {
 }
 
 type feedEntry struct {
-	Seq       int64  `json:"seq"`
-	Kind      string `json:"kind"`
-	Handle    string `json:"handle"`
-	NotBefore int64  `json:"not_before"`
-	ExpiresAt int64  `json:"expires_at"`
+	Seq       int64          `json:"seq"`
+	Kind      RevocationKind `json:"kind"`
+	Handle    string         `json:"handle"`
+	NotBefore int64          `json:"not_before"`
+	ExpiresAt int64          `json:"expires_at"`
 }
 
 // stretch is what was read from some seq to the end of the feed.
@@ -55,6 +55,10 @@ func (f *Follower) follow(ctx context.Context, wait time.Duration) error {
 	entries := make([]RevocationEntry, len(s.Entries))
 	for i, e := range s.Entries {
 		entries[i] = RevocationEntry{Kind: e.Kind, Handle: e.Handle, NotBefore: instant(e.NotBefore), ExpiresAt: instant(e.ExpiresAt)}
+		// What is not understood is not dropped: the list goes stale, and requests get 503.
+		if err := entries[i].check(); err != nil {
+			return fmt.Errorf("guard: read revocation feed %s: seq %d is a %w: update this program", shown(f.url), e.Seq, err)
+		}
 	}
 	if s.Reset {
 		if f.epoch != "" {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/sandi-auth/sandi/jwt"
@@ -35,9 +36,9 @@ type Config struct {
 	RefreshSources []Source
 	// Replay remembers which one-time tokens were used. OneTime needs it.
 	Replay Replay
-	// RefreshOnce lets each JWT refresh token pass Refresh once, by Replay: whoever refreshes has to
-	// hand out a new one with it.
-	RefreshOnce bool
+	// Rotation, where it is set, lets each JWT refresh token of an Issuer pass Refresh once: whoever
+	// refreshes has to hand out the next with it.
+	Rotation Rotation
 	// OnReuse is told of a genuine token that comes a second time where it counts once. Of the two
 	// who had it one is a thief, or a client that lost the answer and tried again: end its session
 	// (RFC 9700 section 4.14.2).
@@ -59,18 +60,19 @@ type Config struct {
 	// RequiredClaims are claims that a token must have beside those that are checked, as "sub";
 	// default none. A token without one is token_invalid.
 	RequiredClaims []string
-	// Observe is told the outcome of every check, for metrics and logs: the token
-	// where one was verified (nil otherwise), even if it is then refused, and the reason of
-	// the refusal, or "" when the request was let in. It must not block; where it panics, the
-	// request gets 503.
+	// Observe is told the outcome of every check of a request, by Require and Check (CheckToken, which
+	// has no request, tells its caller alone), for metrics and logs: the token where one was verified
+	// (nil otherwise), even if it is then refused, and the reason of the refusal, or "" when the
+	// request was let in. It must not block; where it panics, the request gets 503.
 	Observe func(r *http.Request, t *Token, reason Reason)
 
 	// InsecureAnyIssuer accepts tokens of any issuer that the keys verify.
 	InsecureAnyIssuer bool
 	// InsecureAnyAudience accepts tokens made for another resource server.
 	InsecureAnyAudience bool
-	// InsecureAnyType accepts any header typ, so that an ID token passes as an
-	// access token unless it has a type claim that says otherwise.
+	// InsecureAnyType accepts any header typ but that of a refresh token, "refresh+jwt", so that
+	// whatever the keys signed for another purpose passes as an access token, unless it has a type
+	// claim that says otherwise: an ID token, a logout token, a one-time token, one without typ.
 	InsecureAnyType bool
 	// InsecureNoExpiry accepts tokens that never expire.
 	InsecureNoExpiry bool
@@ -79,7 +81,13 @@ type Config struct {
 }
 
 // Revocations says which tokens no longer count before they expire.
-// *RevocationList is one; RevocationFunc makes one of a function.
+// *RevocationList is one; RevocationFunc makes one of a function, and
+// AnyRevocation one of several.
+//
+// It is also where somebody else's word comes in: a Token Status List that a
+// foreign issuer publishes, introspection (RFC 7662), a blocklist in a database.
+// Each is a Revocations of its own, which answers from what it holds in memory
+// or with an error, and a Watcher too where it can tell of changes by itself.
 type Revocations interface {
 	// Revoked says whether the token no longer counts. An error means that it
 	// is not known, and the request gets 503; so does a panic.
@@ -99,6 +107,7 @@ type Guard struct {
 	clock   func() time.Time // Config.Now as it was given: where it is nil, jwt has a cheaper one
 	base    policy           // no requirements
 	refresh *jwt.Cache[*Token]
+	list    *RevocationList // Config.Revocations where it is one and has the same clock: that is read once
 
 	refreshSources sourceSet
 }
@@ -120,11 +129,11 @@ func New(c Config) (*Guard, error) {
 	if err != nil {
 		return nil, fmt.Errorf("guard: %w", err)
 	}
-	if c.RefreshOnce && c.Replay == nil {
-		return nil, errors.New("guard: RefreshOnce needs Replay")
-	}
 	if g.refresh, err = g.verifier(g.refreshTypes(), 0); err != nil {
 		return nil, fmt.Errorf("guard: %w", err)
+	}
+	if list, ok := c.Revocations.(*RevocationList); ok && list != nil && list.now == nil && c.Now == nil {
+		g.list = list
 	}
 	g.base = policy{guard: g, verifier: access, types: g.cfg.Types, onError: g.cfg.OnError, flask: g.cfg.flask}
 	if err := g.base.read(g.cfg.Sources); err != nil {
@@ -149,6 +158,7 @@ func (c Config) withDefaults() Config {
 	if len(c.Types) == 0 && !c.InsecureAnyType {
 		c.Types = []string{"at+jwt"}
 	}
+	c.Types = slices.Clone(c.Types)
 	if len(c.Sources) == 0 {
 		c.Sources = []Source{FromHeader()}
 	}
@@ -157,6 +167,7 @@ func (c Config) withDefaults() Config {
 	}
 	c.Cookie = c.Cookie.withDefaults()
 	c.Realm = cmp.Or(c.Realm, "api")
+	c.Audience, c.RequiredClaims = slices.Clone(c.Audience), slices.Clone(c.RequiredClaims)
 	c.CacheSize = max(0, cmp.Or(c.CacheSize, defaultCacheSize))
 	if c.OnError == nil {
 		c.OnError = WriteError
@@ -188,7 +199,10 @@ func (g *Guard) verifier(types []string, remember int) (*jwt.Cache[*Token], erro
 
 // newToken is made once for each verification, and shared by all requests that bring the token.
 func (g *Guard) newToken(c *jwt.Claims) *Token {
-	t := &Token{Claims: c, guard: g, kind: c.String("type"), kinded: c.Has("type"), bound: c.Has("cnf")}
+	t := &Token{
+		Claims: c, guard: g,
+		typ: c.Type(), kind: c.String("type"), kinded: c.Has("type"), bound: c.Has("cnf"),
+	}
 	if list, ok := g.cfg.Revocations.(*RevocationList); ok {
 		list.prepare(t)
 	}
@@ -205,8 +219,9 @@ func (g *Guard) Require(reqs ...Requirement) func(http.Handler) http.Handler {
 	}
 }
 
-// Check does what Require does, for a caller that answers for itself. The error
-// is an *Error; the token is nil with an error, and where Optional found none.
+// Check does what Require does, for a caller that answers for itself.
+// Requirements are compiled with each call, and one that cannot be panics: they
+// belong in the code, not in data. The error is an *Error; the token is nil with an error, and where Optional found none.
 // With InsecureFromBody, r.Body is replaced by one that can be read again.
 func (g *Guard) Check(r *http.Request, reqs ...Requirement) (*Token, error) {
 	t, err := g.check(r, g.compile(reqs))
@@ -217,13 +232,14 @@ func (g *Guard) Check(r *http.Request, reqs ...Requirement) (*Token, error) {
 }
 
 // CheckToken is Check for a token that did not come in an HTTP request: in the metadata of a gRPC
-// call, in the first message of a WebSocket. Requirements about where the token stands say
-// nothing here, Optional included. The error is an *Error.
+// call, in the first message of a WebSocket. It is the token alone: the caller has taken it out of
+// "Bearer ..." where it stood in that. Requirements about where the token stands say nothing here,
+// Optional included, and Observe is not called. The error is an *Error.
 func (g *Guard) CheckToken(ctx context.Context, token string, reqs ...Requirement) (*Token, error) {
 	p := g.compile(reqs)
-	t, err := g.verify(ctx, p, token)
+	t, at, err := g.verify(ctx, p, token)
 	if err == nil {
-		err = g.judge(ctx, p, t)
+		err = g.judge(ctx, p, t, at)
 	}
 	if err != nil {
 		err.by(p)

@@ -86,10 +86,16 @@ var hints = []struct {
 		return fmt.Sprintf("the claim roles must hold one of each of %q", p.roles)
 	}},
 	{jwt.ErrClaimMissing, always("the route asks for a claim that the token does not have")},
-	{errSafeMethod, always("a one-time token is spent by POST, for links are fetched by scanners; let a GET show a form that sends the token")},
-	{ErrReused, always("the token counts once; a client that lost the answer must begin again, and Config.OnReuse can end the session")},
+	{errSafeMethod, always("a token that counts once is spent by POST, for links are fetched by scanners; let a GET show a form that sends it")},
+	{ErrReused, always("the token counts once; a client that lost the answer must begin again, and Config.OnReuse can end the session; a handler behind Require takes Identity and does not Check again")},
 	{errNoID, always("a token that counts once needs jti and exp; Issuer.OneTime sets them")},
-	{ErrReplayFull, always("more one-time tokens were used than ReplayMemoryConfig.Size before they expired")},
+	{errNoGeneration, always("Config.Rotation counts by session: have Issuer.Refresh make refresh tokens, of a Grant with a Session; Token.Grant numbers them")},
+	{ErrReplayFull, func(p *policy) string {
+		if p.refresh {
+			return "more sessions have refreshed than RotationMemoryConfig.Size before they expired; bound the sign-ins of each user"
+		}
+		return "more one-time tokens were used than ReplayMemoryConfig.Size before they expired"
+	}},
 	{ErrStale, always("nobody has called Touch on the revocation list in time: is its follower running, and does it reach the server?")},
 	{TokenNotFresh, always("the route asks for Fresh: the token is from a refresh, or the sign-in is too long ago; sign in again")},
 }

@@ -29,16 +29,25 @@ func (c *CookieConfig) check() error {
 			return fmt.Errorf("CookieConfig: cookie %q must be Secure: drop the prefix or InsecurePlainCookies", k.Name)
 		}
 	}
+	switch c.SameSite {
+	case http.SameSiteLaxMode, http.SameSiteStrictMode:
+	case http.SameSiteNoneMode:
+		if c.InsecurePlainCookies { // RFC 6265bis section 5.7: browsers drop it
+			return errors.New("CookieConfig: SameSite None needs Secure cookies: drop InsecurePlainCookies")
+		}
+	default:
+		return errors.New("CookieConfig: SameSite must be Lax, Strict or None")
+	}
 	if c.Access == c.Refresh || c.Access == c.CSRF || c.Refresh == c.CSRF {
 		return errors.New("CookieConfig: two cookies have one name")
 	}
 	return nil
 }
 
-// SetCookies sets the cookies that FromCookie reads, HttpOnly, Secure and SameSite=Lax, until the
-// tokens expire, and the CSRF cookie, which scripts can read. Either token may be "": a refresh
-// that hands out an access token alone leaves the other as it is. Without a Domain they are for
-// this very host: a subdomain gets none.
+// SetCookies sets the cookies that FromCookie reads, HttpOnly, Secure and with the SameSite of
+// CookieConfig, until the tokens expire, and the CSRF cookie, which scripts can read. Either token
+// may be "": a refresh that hands out an access token alone leaves the other as it is. Without a
+// Domain they are for this very host: a subdomain gets none.
 //
 // The tokens must have one CSRF value, as those made from one Grant of SignIn or Token.Grant; it
 // fails, and sets nothing, where they have not, and for a token too long for a cookie. Call it before
@@ -65,7 +74,7 @@ func (i *Issuer) SetCookies(w http.ResponseWriter, access, refresh string) error
 			return fmt.Errorf("guard: set cookies: %s token: %w", k.kind, err)
 		}
 		csrf = said.CSRF
-		life := time.Unix(said.Expires, 0).Sub(i.cfg.Now())
+		life := time.Unix(said.Expires, 0).Sub(i.now())
 		cookies = append(cookies, c.cookie(k.name, k.path, k.token, life))
 	}
 	if csrf == "" {
@@ -100,7 +109,7 @@ func (c *CookieConfig) cookie(name, path, value string, life time.Duration) *htt
 	}
 	return &http.Cookie{
 		Name: name, Value: value, Path: path, MaxAge: age,
-		Secure: !c.InsecurePlainCookies, HttpOnly: name != c.CSRF, SameSite: http.SameSiteLaxMode,
+		Secure: !c.InsecurePlainCookies, HttpOnly: name != c.CSRF, SameSite: c.SameSite,
 	}
 }
 

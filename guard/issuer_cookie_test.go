@@ -53,6 +53,14 @@ func TestCookies(t *testing.T) {
 	if got := w.Header()["Set-Cookie"]; !slices.Equal(got, want) {
 		t.Errorf("cleared %q, want %q", got, want)
 	}
+	strict := newIssuer(t, func(c *guard.IssuerConfig) { c.Cookie.SameSite = http.SameSiteStrictMode })
+	w = httptest.NewRecorder()
+	strict.ClearCookies(w)
+	for _, c := range w.Result().Cookies() {
+		if c.SameSite != http.SameSiteStrictMode {
+			t.Errorf("cookie %v, want SameSite=Strict", c)
+		}
+	}
 	plain := newIssuer(t, func(c *guard.IssuerConfig) { c.Cookie.InsecurePlainCookies = true })
 	w = httptest.NewRecorder()
 	if err := plain.SetCookies(w, must(t)(plain.Access(grant)), ""); err != nil {

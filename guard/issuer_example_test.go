@@ -73,22 +73,22 @@ func ExampleIssuer() {
 }
 
 // Every refresh token counts once, and one that comes again ends its session.
-func ExampleConfig_refreshOnce() {
+func ExampleRotation() {
 	key, err := jwt.GenerateKey(jwt.ES256)
 	if err != nil {
 		log.Fatal(err)
 	}
-	iss, err := guard.NewIssuer(guard.IssuerConfig{
-		Key: key, Issuer: "https://app.example", Replay: guard.NewReplayMemory(guard.ReplayMemoryConfig{}),
-	})
+	iss, err := guard.NewIssuer(guard.IssuerConfig{Key: key, Issuer: "https://app.example"})
 	if err != nil {
 		log.Fatal(err)
 	}
 	ended := guard.NewRevocationList(guard.RevocationListConfig{})
 	c := iss.Config()
-	c.Revocations = ended
+	c.Rotation, c.Revocations = guard.NewRotationMemory(guard.RotationMemoryConfig{}), ended
 	c.OnReuse = func(_ context.Context, t *guard.Token) {
-		ended.Add(guard.RevocationEntry{Kind: guard.RevokedSession, Handle: t.Session(), ExpiresAt: t.ExpiresAt()})
+		if err := ended.End(t, t.ExpiresAt()); err != nil {
+			log.Print(err)
+		}
 	}
 	h := mustNew(c).Require(guard.Refresh())(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next, err := iss.Refresh(guard.Identity(r.Context()).Grant())

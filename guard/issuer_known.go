@@ -2,7 +2,7 @@ package guard
 
 import (
 	"bytes"
-	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/sandi-auth/sandi/jwt"
@@ -21,37 +21,47 @@ var knownSecrets = []string{
 	"0123456789abcdef", "0123456789", "1234567890", "abcdefghijklmnopqrstuvwxyz", "\x00", "0", "1", "a", "x", "\xff",
 }
 
-var errKnownSecret = errors.New(`IssuerConfig.Key is a secret that everybody knows: make one with "openssl rand -base64 48" or jwt.GenerateKey`)
-
-// refuseKnown refuses an HMAC key whose secret is on the list. A Key does not show its secret, so
-// the key signs something and those of the list try to verify it.
-func refuseKnown(k *jwt.Key) error {
-	least, ok := map[jwt.Algorithm]int{jwt.HS256: 32, jwt.HS384: 48, jwt.HS512: 64}[k.Algorithm()]
-	if !ok {
-		return nil
-	}
-	signed, err := jwt.SignPayload(k, "", []byte("{}"))
-	if err != nil {
-		return err
-	}
-	tried := func(secret []byte) bool {
-		guess, err := jwt.NewKey(k.Algorithm(), k.ID(), secret)
-		if err != nil {
-			return false // too short
+// checkSecrets refuses HMAC keys whose secret is on the list, and those whose own tokens would not
+// be verified. Other keys always have a kid, and no secret that could be guessed.
+func checkSecrets(keys *jwt.KeySet) error {
+	for i, k := range keys.All() {
+		name := "IssuerConfig.Key"
+		if i > 0 {
+			name = fmt.Sprintf("IssuerConfig.Previous[%d]", i-1)
 		}
-		set, err := jwt.NewKeySet(guess)
-		if err != nil {
-			return false
+		if k.PublicKey() != nil {
+			continue
 		}
-		_, _, err = jwt.VerifySignature(set, signed)
-		return err == nil
-	}
-	for _, s := range knownSecrets {
-		once := []byte(s)
-		whole := bytes.Repeat(once, (least+len(s)-1)/len(s)) // up to length, and cut to it
-		if slices.ContainsFunc([][]byte{once, whole, whole[:least]}, tried) {
-			return errKnownSecret
+		if isKnown(k, keys) {
+			return fmt.Errorf(`%s is a secret that everybody knows: make one with "openssl rand -base64 48" or jwt.GenerateKey`, name)
+		}
+		if err := verifies(k, keys); k.CanSign() && err != nil {
+			return fmt.Errorf("%s signs what is not verified: give every key a kid, and key_ops that allow verify: %w", name, err)
 		}
 	}
 	return nil
+}
+
+// verifies says why what k signs does not verify.
+func verifies(k *jwt.Key, keys *jwt.KeySet) error {
+	token, err := jwt.SignPayload(k, "", []byte("{}"))
+	if err == nil {
+		_, _, err = jwt.VerifySignature(keys, token)
+	}
+	return err
+}
+
+// isKnown finds out whether what a secret of the list signs under the name of k passes for signed by
+// k, which does not show its secret and may be for verifying alone.
+func isKnown(k *jwt.Key, keys *jwt.KeySet) bool {
+	least := map[jwt.Algorithm]int{jwt.HS256: 32, jwt.HS384: 48, jwt.HS512: 64}[k.Algorithm()]
+	passes := func(secret []byte) bool {
+		guess, err := jwt.NewKey(k.Algorithm(), k.ID(), secret)
+		return err == nil && verifies(guess, keys) == nil // an error: too short
+	}
+	return slices.ContainsFunc(knownSecrets, func(s string) bool {
+		once := []byte(s)
+		whole := bytes.Repeat(once, (least+len(s)-1)/len(s)) // up to length, and cut to it
+		return slices.ContainsFunc([][]byte{once, whole, whole[:least]}, passes)
+	})
 }

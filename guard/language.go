@@ -84,18 +84,24 @@ func (e *Error) Message(language string) string {
 	return s[0]
 }
 
+const mostLanguages = 32
+
 // Language is the one of "en", "id" and "zh-Hant" that the caller likes best by
 // Accept-Language (RFC 9110 section 12.5.4); "en" where none is liked. Any
-// Chinese is "zh-Hant", and "in", the old code of Indonesian, is "id".
+// Chinese is "zh-Hant", and "in", the old code of Indonesian, is "id". Of a long header the
+// beginning counts: 32 languages, of each line the first KiB.
 func Language(r *http.Request) string {
 	var quality [len(languages)]int // in thousandths, plus 1; 0 is not named
 	var first [len(languages)]int   // where in the header: earlier wins a tie
 	star, starAt, at := 0, 0, 0
-	for _, line := range r.Header["Accept-Language"] {
-		for part := range strings.SplitSeq(line, ",") {
+	lines := r.Header["Accept-Language"]
+	for _, line := range lines[:min(len(lines), mostLanguages)] {
+		for part := range strings.SplitSeq(line[:min(len(line), 1<<10)], ",") {
+			if at++; at > mostLanguages { // a stranger can send a megabyte, and each refusal is written by it
+				break
+			}
 			tag, params, _ := strings.Cut(part, ";")
 			q, ok := parseQuality(params)
-			at++
 			if tag = strings.TrimSpace(tag); tag == "*" && ok {
 				star, starAt = q+1, at
 			} else if i := languageIndex(tag); ok && i >= 0 && q+1 > quality[i] {

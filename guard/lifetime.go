@@ -175,7 +175,7 @@ func (t *Token) watch(look func()) (stop func()) {
 // counts says after what time to ask again whether t counts, or why it does not.
 func (t *Token) counts(ctx context.Context) (time.Duration, *Error) {
 	g, wait := t.verifiedBy(), lookAgain
-	if _, ok := g.cfg.Revocations.(Watcher); !ok && g.cfg.Revocations != nil {
+	if r := g.cfg.Revocations; r != nil && !tells(r) {
 		wait = lookEvery
 	}
 	if exp := t.ExpiresAt(); !exp.IsZero() {
@@ -185,7 +185,7 @@ func (t *Token) counts(ctx context.Context) (time.Duration, *Error) {
 		}
 		wait = max(min(wait, left), time.Millisecond)
 	}
-	if err := g.checkRevoked(ctx, &g.base, t); err != nil {
+	if err := g.checkRevoked(ctx, &g.base, t, time.Time{}); err != nil {
 		return 0, g.refuse(err.Reason, err.Cause)
 	}
 	return wait, nil

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log"
-	"os"
-	"strings"
+	"net/http"
+	"net/http/httptest"
 	"time"
 
 	"github.com/sandi-auth/sandi/guard"
@@ -42,25 +42,43 @@ func ExampleLifetime() {
 
 // The revocations of a Sandi server in another process: a logout there counts here within a second.
 func ExampleNewFollower() {
+	sandi := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("epoch") == "e1" {
+			<-r.Context().Done() // no news
+			return
+		}
+		fmt.Fprint(w, `{"epoch":"e1","head":1,"reset":true,"entries":[{"seq":1,"kind":"session","handle":"s1","expires_at":4102444800000}]}`)
+	}))
+	defer sandi.Close()
+
 	list := guard.NewRevocationList(guard.RevocationListConfig{MaxStaleness: time.Minute})
 	f, err := guard.NewFollower(guard.FollowerConfig{
-		URL:  "https://auth.example/revocations",
-		List: list,
-		Credential: func(context.Context) (string, error) {
-			secret, err := os.ReadFile("/run/secrets/revocations")
-			return strings.TrimSpace(string(secret)), err
+		URL:               sandi.URL + "/revocations", // https://auth.example/revocations
+		InsecureAllowHTTP: true,                       // of this example alone
+		List:              list,
+		Credential: func(context.Context) (string, error) { // read anew each time, as from /run/secrets
+			return "a-secret-of-readers_file", nil
 		},
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	stop() // a program does so when it ends
-	if err := f.Load(ctx); err != nil {
-		fmt.Println("not started without the list")
+	if err := f.Load(ctx); err != nil { // not at all, rather than without the list
+		log.Fatal(err)
 	}
-	fmt.Println(f.Run(ctx))
+	ended := make(chan error)
+	go func() { ended <- f.Run(ctx) }()
+
+	issue, config := exampleIssuer()
+	config.Revocations = list
+	h := mustNew(config).Require()(hello)
+	curl(h, "GET", "/protected", issue("user1", map[string]any{"sid": "s1"}))
+	curl(h, "GET", "/protected", issue("user1", map[string]any{"sid": "s2"}))
+	stop() // when the program ends
+	fmt.Println(<-ended)
 	// Output:
-	// not started without the list
+	// 401 {"error":"token_revoked","msg":"The token has been revoked, for example by signing out. Sign in again."}
+	// 200 hello user1
 	// <nil>
 }

@@ -108,17 +108,15 @@ func TestLifetimeRevoked(t *testing.T) {
 		entry entry
 		ends  bool
 	}{
-		"session":                 {entry{Kind: guard.RevokedSession, Handle: "s1"}, true},
-		"token":                   {entry{Kind: guard.RevokedToken, Handle: "t1"}, true},
-		"user":                    {entry{Kind: guard.RevokedUser, Handle: "user1"}, true},
-		"roles":                   {entry{Kind: guard.RevokedRoles, Handle: "user1"}, true},
-		"client":                  {entry{Kind: guard.RevokedClient, Handle: "sandi"}, true},
-		"key":                     {entry{Kind: guard.RevokedKey, Handle: "k1"}, true},
-		"another session":         {entry{Kind: guard.RevokedSession, Handle: "s2"}, false},
-		"older tokens of a user":  {entry{Kind: guard.RevokedUser, Handle: "user1", NotBefore: time.Unix(1, 0)}, false},
-		"older tokens of a key":   {entry{Kind: guard.RevokedKey, Handle: "k1", NotBefore: time.Unix(1, 0)}, false},
-		"empty handle":            {entry{Kind: guard.RevokedSession}, false},
-		"neither kind nor handle": {entry{}, false},
+		"session":                {entry{Kind: guard.RevokedSession, Handle: "s1"}, true},
+		"token":                  {entry{Kind: guard.RevokedToken, Handle: "t1"}, true},
+		"user":                   {entry{Kind: guard.RevokedUser, Handle: "user1"}, true},
+		"roles":                  {entry{Kind: guard.RevokedRoles, Handle: "user1"}, true},
+		"client":                 {entry{Kind: guard.RevokedClient, Handle: "sandi"}, true},
+		"key":                    {entry{Kind: guard.RevokedKey, Handle: "k1"}, true},
+		"another session":        {entry{Kind: guard.RevokedSession, Handle: "s2"}, false},
+		"older tokens of a user": {entry{Kind: guard.RevokedUser, Handle: "user1", NotBefore: time.Unix(1, 0)}, false},
+		"older tokens of a key":  {entry{Kind: guard.RevokedKey, Handle: "k1", NotBefore: time.Unix(1, 0)}, false},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -248,78 +246,6 @@ func TestLifetimeOfOthers(t *testing.T) {
 		if err := guard.Extend(nobody, eternal); err == nil {
 			t.Error("nobody was extended")
 		}
-	})
-}
-
-// A lifetime that is extended is the newer token's: its exp, its session, its Identity.
-func TestExtend(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := newSockets(t)
-		life := w.life(w.token(nil))
-		derived, cancel := context.WithCancel(life)
-		defer cancel()
-		time.Sleep(9 * time.Minute)
-		newer := w.token(map[string]any{"sid": "s2", "jti": "t2"})
-		if err := guard.Extend(derived, newer); err != nil {
-			t.Fatal(err)
-		}
-		if guard.Identity(life) != newer || guard.Identity(derived) != newer {
-			t.Error("Identity is not the newer token")
-		}
-		w.list.Add(guard.RevocationEntry{Kind: guard.RevokedSession, Handle: "s1"}) // of the older one
-		time.Sleep(9 * time.Minute)
-		wantAlive(t, derived)
-		third := w.token(map[string]any{"sid": "s2", "jti": "t3"})
-		if err := guard.Extend(life, third); err != nil {
-			t.Fatal(err)
-		}
-		w.list.Add(guard.RevocationEntry{Kind: guard.RevokedSession, Handle: "s2"})
-		wantEnded(t, derived, guard.TokenRevoked)
-		if err := guard.Extend(life, third); !errors.Is(err, guard.TokenRevoked) {
-			t.Errorf("Extend of an ended lifetime: %v, want its cause", err)
-		}
-	})
-}
-
-// What is no successor is refused, and changes nothing.
-func TestExtendRefuses(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := newSockets(t, func(c *guard.Config) { c.Issuer, c.InsecureAnyIssuer = "", true })
-		other := newSockets(t)
-		w.list.Add(guard.RevocationEntry{Kind: guard.RevokedSession, Handle: "ended"})
-		tests := map[string]struct {
-			newer *guard.Token
-			want  guard.Reason
-		}{
-			"none":             {nil, guard.TokenInvalid},
-			"another guard":    {other.token(nil), guard.TokenInvalid},
-			"verified by none": {&guard.Token{Claims: w.token(nil).Claims}, guard.TokenInvalid},
-			"another subject":  {w.token(map[string]any{"sub": "user2"}), guard.Forbidden},
-			"no subject":       {w.token(map[string]any{"sub": nil}), guard.Forbidden},
-			"another issuer":   {w.token(map[string]any{"iss": "https://other.example"}), guard.Forbidden},
-			"another client":   {w.token(map[string]any{"client_id": "other"}), guard.Forbidden},
-			"a refresh token":  {w.token(map[string]any{"type": "refresh"}, guard.Refresh()), guard.TokenWrongType},
-			"ends sooner":      {w.token(map[string]any{"exp": time.Now().Add(9 * time.Minute).Unix()}), guard.TokenInvalid},
-			"revoked":          {w.token(map[string]any{"sid": "ended"}, guard.SkipRevocation()), guard.TokenRevoked},
-		}
-		tok := w.token(nil)
-		life := w.life(tok)
-		for name, tt := range tests {
-			e, ok := errors.AsType[*guard.Error](guard.Extend(life, tt.newer))
-			if !ok || e.Reason != tt.want {
-				t.Errorf("%s: got %v, want %s", name, e, tt.want)
-			}
-		}
-		if guard.Identity(life) != tok {
-			t.Error("Identity has changed")
-		}
-		if err := guard.Extend(t.Context(), tok); err == nil {
-			t.Error("a context that is no lifetime was extended")
-		}
-		w.list.Add(guard.RevocationEntry{Kind: guard.RevokedSession, Handle: "s1"})
-		wantEnded(t, life, guard.TokenRevoked)
 	})
 }
 

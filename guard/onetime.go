@@ -1,25 +1,26 @@
 package guard
 
 import (
-	"container/heap"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
+
+	"github.com/sandi-auth/sandi/jwt"
 )
 
-// Replay remembers which tokens were used, where each counts once. *ReplayMemory is one, for a
-// single process; several need a store that they share and that answers atomically, such as a table
-// with a unique column or SET NX of Redis.
+// Replay remembers which one-time tokens were used; see Rotation for refresh tokens. *ReplayMemory
+// is one, for a single process; several need a store that they share and that answers atomically,
+// such as a table with a unique column or SET NX of Redis.
 type Replay interface {
 	// Spend uses id up: first is true for the first call with it and false for every other until
 	// expires, after which the token is dead and the id may be forgotten. The id is a hash of the
-	// token's iss, typ and jti, 43 characters long. An error means that it is not known: the request
-	// gets 503.
+	// token's iss, typ and jti, 43 characters long. An error means that it is not known, and the
+	// request gets 503; but jwt.ErrExpired, that expires has come by the store's own clock.
 	Spend(ctx context.Context, id string, expires time.Time) (first bool, err error)
 }
 
@@ -27,7 +28,7 @@ type Replay interface {
 var ErrReused = errors.New("guard: token has been used before")
 
 var (
-	errSafeMethod = errors.New("one-time token with a method that may be repeated")
+	errSafeMethod = errors.New("token that counts once with a method that may be repeated")
 	errNoID       = errors.New("one-time token without jti or exp")
 )
 
@@ -36,7 +37,8 @@ var (
 // sets a new password. It is Type, and needs Config.Replay.
 //
 // The token is spent last of all, when everything else about the request is good; if the handler
-// then fails it stays spent. GET, HEAD and other safe methods are refused (invalid_request), for mail
+// then fails it stays spent. Every check spends: a handler behind Require takes Identity, and does
+// not Check again. GET, HEAD and other safe methods are refused (invalid_request), for mail
 // scanners and browsers fetch links that nobody has clicked. Let the link show a form, with
 // Type(typ) before it if need be, which spends nothing, and the form send the token by POST.
 func OneTime(typ string) Requirement {
@@ -65,55 +67,56 @@ func checkPurpose(typ string) error {
 	return nil
 }
 
-// spend uses the token up.
-func (g *Guard) spend(ctx context.Context, t *Token) *Error {
-	if t.ID() == "" || t.ExpiresAt().IsZero() {
-		return refuse(TokenInvalid, errNoID)
+// spend uses the token up: a refresh token in its session, any other by itself.
+func (g *Guard) spend(ctx context.Context, p *policy, t *Token) *Error {
+	ask := g.askReplay
+	if p.refresh {
+		ask = g.askRotation
 	}
-	first, err := g.askReplay(ctx, t)
-	if err != nil { // fail closed
+	first, err := g.tellReuse(ctx, t, ask)
+	switch {
+	case err == errNoID || err == errNoGeneration:
+		return refuse(TokenInvalid, err)
+	case errors.Is(err, jwt.ErrExpired): // between its verification and now, or by another clock
+		return refuse(TokenExpired, err)
+	case err != nil: // fail closed
 		return refuse(Unavailable, err)
-	}
-	if !first {
+	case !first:
 		return refuse(TokenRevoked, ErrReused)
 	}
 	return nil
 }
 
-func (g *Guard) askReplay(ctx context.Context, t *Token) (first bool, err error) {
+func (g *Guard) tellReuse(ctx context.Context, t *Token, ask func(context.Context, *Token) (bool, error)) (first bool, err error) {
 	defer recovered(&err)
-	sum := sha256.Sum256([]byte(t.Issuer() + "\x00" + t.Type() + "\x00" + t.ID()))
-	first, err = g.cfg.Replay.Spend(ctx, base64.RawURLEncoding.EncodeToString(sum[:]), t.ExpiresAt().Add(g.cfg.Leeway))
-	if err == nil && !first && g.cfg.OnReuse != nil {
+	if first, err = ask(ctx, t); err == nil && !first && g.cfg.OnReuse != nil {
 		g.cfg.OnReuse(ctx, t)
 	}
 	return first, err
 }
 
+func (g *Guard) askReplay(ctx context.Context, t *Token) (first bool, err error) {
+	if t.ID() == "" || t.ExpiresAt().IsZero() {
+		return false, errNoID
+	}
+	sum := sha256.Sum256([]byte(t.Issuer() + "\x00" + t.Type() + "\x00" + t.ID()))
+	return g.cfg.Replay.Spend(ctx, base64.RawURLEncoding.EncodeToString(sum[:]), t.ExpiresAt().Add(g.cfg.Leeway))
+}
+
 // ReplayMemoryConfig configures a ReplayMemory.
 type ReplayMemoryConfig struct {
-	// Size is how many used tokens that have not expired are remembered, at about 150 bytes each;
-	// default 100000.
+	// Size is how many used tokens that have not expired are remembered, at about 200 bytes each;
+	// default 100000. When it is full, others get 503: the program makes these tokens, and is to
+	// bound how many it makes for anyone.
 	Size int
 	// Now is the clock, default time.Now.
 	Now func() time.Time
 }
 
-// ErrReplayFull says that a ReplayMemory holds as many tokens as it may. It refuses more rather than
-// forget one that could come again.
-var ErrReplayFull = errors.New("guard: replay memory is full")
-
 // ReplayMemory is a Replay in the memory of one process, which forgets everything when it ends: a
 // token that was used before a restart counts again after it, until it expires. It is safe for
 // concurrent use.
-type ReplayMemory struct {
-	size int
-	now  func() time.Time
-
-	mu    sync.Mutex // guards what follows
-	known map[string]struct{}
-	queue spentQueue
-}
+type ReplayMemory struct{ spent *spentMemory }
 
 var _ Replay = (*ReplayMemory)(nil)
 
@@ -122,51 +125,10 @@ func NewReplayMemory(c ReplayMemoryConfig) *ReplayMemory {
 	if c.Size < 0 {
 		panic("guard: ReplayMemoryConfig.Size is below 0")
 	}
-	if c.Size == 0 {
-		c.Size = 100_000
-	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
-	return &ReplayMemory{size: c.Size, now: c.Now, known: make(map[string]struct{})}
+	return &ReplayMemory{newSpentMemory(cmp.Or(c.Size, 100_000), c.Now)}
 }
 
-// Spend implements Replay. The error is ErrReplayFull. What has expired by its clock is not first.
+// Spend implements Replay. The error is ErrReplayFull or jwt.ErrExpired.
 func (m *ReplayMemory) Spend(_ context.Context, id string, expires time.Time) (first bool, err error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	now := m.now()
-	for len(m.queue) > 0 && !m.queue[0].expires.After(now) {
-		delete(m.known, heap.Pop(&m.queue).(spent).id)
-	}
-	if _, known := m.known[id]; known || !expires.After(now) {
-		return false, nil
-	}
-	if len(m.queue) >= m.size {
-		return false, ErrReplayFull
-	}
-	m.known[id] = struct{}{}
-	heap.Push(&m.queue, spent{id, expires})
-	return true, nil
-}
-
-type spent struct {
-	id      string
-	expires time.Time
-}
-
-// spentQueue is a heap.Interface; what expires first is at its head.
-type spentQueue []spent
-
-func (q spentQueue) Len() int           { return len(q) }
-func (q spentQueue) Less(i, j int) bool { return q[i].expires.Before(q[j].expires) }
-func (q spentQueue) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }
-func (q *spentQueue) Push(s any)        { *q = append(*q, s.(spent)) }
-
-func (q *spentQueue) Pop() any {
-	last := len(*q) - 1
-	s := (*q)[last]
-	(*q)[last] = spent{}
-	*q = (*q)[:last]
-	return s
+	return m.spent.use(id, 1, expires)
 }

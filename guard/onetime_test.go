@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sandi-auth/sandi/guard"
+	"github.com/sandi-auth/sandi/jwt"
 )
 
 func postToken(token string) *http.Request {
@@ -101,13 +102,21 @@ func TestReplayThatFails(t *testing.T) {
 		"no jti":     {replay, reset(map[string]any{"jti": nil}), guard.TokenInvalid},
 		"no exp":     {replay, reset(map[string]any{"exp": nil}), guard.TokenInvalid},
 		"second use": {replayFunc(func(string) (bool, error) { return false, nil }), reset(map[string]any{}), guard.TokenRevoked},
+		"expired":    {replayFunc(func(string) (bool, error) { return false, fmt.Errorf("insert: %w", jwt.ErrExpired) }), reset(map[string]any{}), guard.TokenExpired},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			g := s.guard(func(c *guard.Config) { c.Replay, c.InsecureNoExpiry = tt.replay, true })
+			reused := false
+			g := s.guard(func(c *guard.Config) {
+				c.Replay, c.InsecureNoExpiry = tt.replay, true
+				c.OnReuse = func(context.Context, *guard.Token) { reused = true }
+			})
 			if _, err := g.Check(postToken(tt.token), guard.OneTime("reset+jwt")); !errors.Is(err, tt.reason) {
 				t.Errorf("got %v, want %s", err, tt.reason)
+			}
+			if want := tt.reason == guard.TokenRevoked; reused != want {
+				t.Errorf("OnReuse was told: %v, want %v", reused, want)
 			}
 		})
 	}
@@ -128,7 +137,7 @@ func TestReplayMemory(t *testing.T) {
 			t.Errorf("%s: %v, %v; want %v, %v", id, got, err, first, want)
 		}
 	}
-	step("dead", 0, false, nil)
+	step("dead", 0, false, jwt.ErrExpired) // no alarm: nobody has used it before
 	step("c", 3*time.Minute, true, nil)
 	step("a", time.Minute, true, nil)
 	step("b", 2*time.Minute, true, nil)

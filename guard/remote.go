@@ -119,7 +119,7 @@ func NewRemoteKeys(c RemoteKeysConfig) (*RemoteKeys, error) {
 		return nil, fmt.Errorf("guard: RemoteKeysConfig: %w", err)
 	}
 	r := &RemoteKeys{cfg: c}
-	r.dialer.ControlContext = c.allowDial
+	r.dialer.ControlContext = c.reach().allowDial
 	r.client = newRemoteClient(c.RootCAs, r.dialer.DialContext)
 	r.age = time.AfterFunc(time.Hour, func() { r.due.Store(true) })
 	r.age.Stop() // until a flight has landed
@@ -143,13 +143,13 @@ func (c *RemoteKeysConfig) check() error {
 		return fmt.Errorf("MaxStale is under MaxAge, %s: keys would be dropped before they are due", c.MaxAge)
 	}
 	if c.Issuer != "" {
-		u, err := c.parseURL("Issuer", c.Issuer)
+		u, err := c.reach().parseURL("Issuer", c.Issuer)
 		if err == nil && (u.RawQuery != "" || u.ForceQuery) { // RFC 8414 section 2
 			err = errors.New("Issuer has a query")
 		}
 		return err
 	}
-	_, err := c.parseURL("JWKSURL", c.JWKSURL)
+	_, err := c.reach().parseURL("JWKSURL", c.JWKSURL)
 	return err
 }
 

@@ -3,6 +3,7 @@ package guard
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/sandi-auth/sandi/jwt"
 )
@@ -38,27 +39,14 @@ func checkKeySet(set *jwt.KeySet) error {
 	if set.Len() == 0 {
 		return errNoKeys
 	}
-	usable, secrets := 0, 0
-	for _, k := range set.All() {
-		if k.PublicKey() == nil {
-			secrets++
-		}
-		if k.CanVerify() {
-			usable++
-		}
-	}
-	if secrets > 0 && secrets < set.Len() {
-		return errMixedKeys
-	}
-	if usable == 0 {
+	if !slices.ContainsFunc(set.All(), (*jwt.Key).CanVerify) {
 		return errNoVerify
 	}
 	return nil
 }
 
 var (
-	errNoKeys    = errors.New("Config.Keys is empty: give it the issuer's keys, or leave it nil to discover those of Issuer")
-	errNoRemote  = errors.New("Config.Keys is a nil *RemoteKeys: look at the error of NewRemoteKeys")
-	errMixedKeys = errors.New("Config.Keys mixes HMAC secrets and public keys: whoever publishes it gives the secrets away; make a Guard for each")
-	errNoVerify  = errors.New("Config.Keys has no key that may verify: their key_ops do not include it")
+	errNoKeys   = errors.New("Config.Keys is empty: give it the issuer's keys, or leave it nil to discover those of Issuer")
+	errNoRemote = errors.New("Config.Keys is a nil *RemoteKeys: look at the error of NewRemoteKeys")
+	errNoVerify = errors.New("Config.Keys has no key that may verify: their key_ops do not include it")
 )

@@ -10,9 +10,14 @@ import (
 	"syscall"
 )
 
-// parseURL checks a URL that keys or metadata are fetched from. It is shown without its value,
-// which may hold a password.
-func (c *RemoteKeysConfig) parseURL(name, raw string) (*url.URL, error) {
+// reach says where a client may go beyond https at public addresses.
+type reach struct{ private, http bool }
+
+func (c *RemoteKeysConfig) reach() reach { return reach{c.InsecureAllowPrivate, c.InsecureAllowHTTP} }
+
+// parseURL checks the URL of a setting, or of an answer. It is shown without its value, which may
+// hold a password.
+func (to reach) parseURL(name, raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil:
@@ -23,7 +28,7 @@ func (c *RemoteKeysConfig) parseURL(name, raw string) (*url.URL, error) {
 		return nil, fmt.Errorf("%s has a user name or a password", name)
 	case strings.Contains(raw, "#"):
 		return nil, fmt.Errorf("%s has a fragment", name)
-	case u.Scheme == "http" && !c.InsecureAllowHTTP:
+	case u.Scheme == "http" && !to.http:
 		return nil, fmt.Errorf("%s is not https: see InsecureAllowHTTP for development", name)
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
 		return nil, fmt.Errorf("%s is not https: InsecureAllowHTTP is for localhost alone", name)
@@ -43,7 +48,7 @@ var errPlain = errors.New("plain http stays on loopback, and this address is not
 
 // allowDial is asked for each address before it is connected to, after DNS: what a name meant when
 // somebody looked it up earlier does not matter.
-func (c *RemoteKeysConfig) allowDial(ctx context.Context, _, address string, _ syscall.RawConn) error {
+func (to reach) allowDial(ctx context.Context, _, address string, _ syscall.RawConn) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return err
@@ -55,7 +60,7 @@ func (c *RemoteKeysConfig) allowDial(ctx context.Context, _, address string, _ s
 		}
 		return nil
 	}
-	if !c.InsecureAllowPrivate && !isPublic(ip) {
+	if !to.private && !isPublic(ip) {
 		return fmt.Errorf("address %s is not on the public Internet: set InsecureAllowPrivate if the keys are in your own network", ip)
 	}
 	return nil

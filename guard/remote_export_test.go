@@ -26,13 +26,13 @@ func (r *RemoteKeys) MoveLoopback() {
 		if at, err := netip.ParseAddrPort(address); err == nil && at.Addr().IsLoopback() {
 			return nil
 		}
-		return r.cfg.allowDial(ctx, network, address, c)
+		return r.cfg.reach().allowDial(ctx, network, address, c)
 	}
 }
 
 // OffLoopback takes every address for one of another machine.
 func (r *RemoteKeys) OffLoopback() {
 	r.dialer.ControlContext = func(ctx context.Context, network, _ string, c syscall.RawConn) error {
-		return r.cfg.allowDial(ctx, network, "198.51.100.1:80", c)
+		return r.cfg.reach().allowDial(ctx, network, "198.51.100.1:80", c)
 	}
 }

@@ -48,7 +48,7 @@ func (r *RemoteKeys) load(ctx context.Context) (*jwt.KeySet, time.Duration, erro
 			return nil, 0, err
 		}
 	}
-	u, err := r.cfg.parseURL("jwks_uri", where)
+	u, err := r.cfg.reach().parseURL("jwks_uri", where)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -66,7 +66,7 @@ func (r *RemoteKeys) load(ctx context.Context) (*jwt.KeySet, time.Duration, erro
 // discover finds jwks_uri in the metadata of the issuer: where OpenID Connect Discovery 1.0 section
 // 4 appends their path to it, or where RFC 8414 section 3.1 inserts it before the issuer's own.
 func (r *RemoteKeys) discover(ctx context.Context) (string, error) {
-	u, err := r.cfg.parseURL("Issuer", r.cfg.Issuer)
+	u, err := r.cfg.reach().parseURL("Issuer", r.cfg.Issuer)
 	if err != nil {
 		return "", err
 	}
@@ -88,7 +88,7 @@ func (r *RemoteKeys) discover(ctx context.Context) (string, error) {
 // metadata reads jwks_uri from one place. What names another issuer says nothing about this one
 // (OpenID Connect Discovery 1.0 section 4.3, RFC 8414 section 3.3).
 func (r *RemoteKeys) metadata(ctx context.Context, at string) (string, error) {
-	u, err := r.cfg.parseURL("Issuer", at)
+	u, err := r.cfg.reach().parseURL("Issuer", at)
 	if err != nil {
 		return "", err
 	}

@@ -86,8 +86,9 @@ func OptionalExpired() Requirement {
 
 // Fresh asks for a token from a sign-in and not from a refresh (claim fresh)
 // and, where within is above 0, for a sign-in no longer ago than that by
-// auth_time, or by iat where there is none. The refusal tells the client to
-// sign in again (RFC 9470).
+// auth_time, or by iat where there is none; an auth_time that is no date, or
+// more than a minute ahead, is no sign-in. The refusal tells the client to sign
+// in again (RFC 9470).
 func Fresh(within time.Duration) Requirement {
 	return Requirement{func(_ *Guard, p *policy) error {
 		if within < 0 {
@@ -103,13 +104,14 @@ func Fresh(within time.Duration) Requirement {
 
 // Refresh asks for a JWT refresh token, claim type "refresh", instead of an
 // access token, where Config.RefreshSources say. The opaque refresh tokens of a Sandi server (sdr_)
-// are for that server alone and never pass. With Config.RefreshOnce each passes once.
+// are for that server alone and never pass. With Config.Rotation each passes once, and every check
+// counts: a handler behind Require takes Identity, and does not Check again.
 func Refresh() Requirement {
 	return Requirement{func(g *Guard, p *policy) error {
 		if p.typed {
 			return errors.New("Refresh and Type exclude one another")
 		}
-		p.refresh, p.verifier, p.types, p.once = true, g.refresh, g.refreshTypes(), g.cfg.RefreshOnce
+		p.refresh, p.verifier, p.types, p.once = true, g.refresh, g.refreshTypes(), g.cfg.Rotation != nil
 		return nil
 	}}
 }
@@ -205,11 +207,12 @@ func OnError(w ErrorWriter) Requirement {
 // Flask-JWT-Extended tells its two kinds apart by; it decides where the typ is
 // vague and does not tell an access token from an ID token.
 func (p *policy) wrongKind(t *Token, anyType bool) bool {
-	typ := t.Type()
-	vague := (p.flask || !anyType) && (typ == "" || typ == "jwt")
+	vague := (p.flask || !anyType) && (t.typ == "" || t.typ == "jwt")
 	switch {
 	case p.refresh:
 		return t.kind != "refresh"
+	case t.typ == "refresh+jwt":
+		return true
 	case t.kind == "access":
 		return false
 	case t.kinded:
@@ -253,10 +256,11 @@ func (p *policy) isFresh(t *Token, now func() time.Time) bool {
 		return fresh
 	}
 	at := t.AuthTime()
-	if at.IsZero() {
+	if !t.Has("auth_time") { // one that is there and says nothing is no sign-in
 		at = t.IssuedAt()
 	}
-	return !at.IsZero() && now().Sub(at) <= p.within
+	ago := now().Sub(at)
+	return !at.IsZero() && ago >= -time.Minute && ago <= p.within // as iat, it may be a minute ahead
 }
 
 func (c claimCheck) run(ctx context.Context, t *Token) (err error) {

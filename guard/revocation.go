@@ -4,26 +4,30 @@ import (
 	"context"
 	"errors"
 	"hash/maphash"
-	"math"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// The kinds of RevocationEntry. A session or token no longer counts at all; of
-// the others, tokens issued up to NotBefore do not.
+// RevocationKind is what a RevocationEntry stops.
+type RevocationKind string
+
+// The kinds. A session or token no longer counts at all; of the others, tokens
+// issued up to NotBefore do not.
 const (
-	RevokedSession = "session" // handle: the claim sid
-	RevokedToken   = "token"   // handle: the claim jti
-	RevokedUser    = "user"    // handle: the claim sub
-	RevokedClient  = "client"  // handle: the claim client_id
-	RevokedRoles   = "roles"   // handle: the claim sub of whose roles changed
-	RevokedKey     = "key"     // handle: the header's kid
+	RevokedSession RevocationKind = "session" // handle: the claim sid
+	RevokedToken   RevocationKind = "token"   // handle: the claim jti
+	RevokedUser    RevocationKind = "user"    // handle: the claim sub
+	RevokedClient  RevocationKind = "client"  // handle: the claim client_id
+	RevokedRoles   RevocationKind = "roles"   // handle: the claim sub of whose roles changed
+	RevokedKey     RevocationKind = "key"     // handle: the header's kid
 )
 
 // RevocationEntry is one thing that no longer counts.
 type RevocationEntry struct {
-	Kind   string
+	// Kind says what Handle names. One of the constants.
+	Kind RevocationKind
+	// Handle is the value of the kind's claim. Required.
 	Handle string
 	// NotBefore is the watermark of kinds other than session and token: tokens
 	// issued in its second or earlier no longer count. Zero means all tokens.
@@ -59,9 +63,8 @@ var ErrStale = errors.New("guard: revocation list is stale")
 type RevocationList struct {
 	maxStaleness time.Duration
 	now          func() time.Time // nil is the clock of the process
-	made         time.Time
 	seeds        [2]maphash.Seed
-	touched      atomic.Int64 // age() at the last Touch
+	touched      atomic.Pointer[time.Time] // nil before the first Touch
 	// The first eight bits of a hash choose the shard, so that growing copies a 256th of the list.
 	shards [256]atomic.Pointer[table]
 
@@ -69,36 +72,57 @@ type RevocationList struct {
 	watchers watchers
 }
 
-const never = math.MinInt64 // touched before the first Touch
-
 // NewRevocationList makes an empty list, of about 2 KB.
 func NewRevocationList(c RevocationListConfig) *RevocationList {
 	l := &RevocationList{maxStaleness: c.MaxStaleness, now: c.Now, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
-	l.made = l.time()
-	l.touched.Store(never)
 	return l
 }
 
 // Add revokes. When it returns, no look-up misses the entries. Of two entries for the same thing
-// the later dates count, so that order does not matter. Entries of unknown kinds or with an empty
-// handle stop nothing and are not kept.
+// the later dates count, so that order does not matter. It panics for an entry of an unknown kind
+// or without a handle, which would revoke nothing and look as if it did; see End for the caller of
+// a request.
 func (l *RevocationList) Add(es ...RevocationEntry) {
+	mustStop(es)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range es {
-		id, ok := l.identify(e)
-		if !ok {
-			continue
-		}
+		id := l.identify(e)
 		shard := &l.shards[id.hash.shard()]
 		shard.Store(shard.Load().put(id, e.dates()))
 	}
 	l.watchers.notify(es)
 }
 
+// End revokes the session of t, by its sid, or t alone, by its jti, where it has no session: what a
+// sign-out does. until is when the last token of the session has expired, such as the end of its
+// refresh token; zero keeps the entry until Reset. What is remembered outlives t in any case. It
+// fails, and nothing is revoked, where t has neither sid nor jti.
+func (l *RevocationList) End(t *Token, until time.Time) error {
+	e := RevocationEntry{Kind: RevokedSession, Handle: t.Session(), ExpiresAt: until}
+	dies := t.ExpiresAt()
+	if !dies.IsZero() {
+		dies = dies.Add(t.verifiedBy().cfg.Leeway)
+	}
+	if e.Handle == "" {
+		e = RevocationEntry{Kind: RevokedToken, Handle: t.ID(), ExpiresAt: dies}
+	}
+	if e.Handle == "" {
+		return errNoHandle
+	}
+	if dies.IsZero() || !e.ExpiresAt.IsZero() && e.ExpiresAt.Before(dies) {
+		e.ExpiresAt = dies
+	}
+	l.Add(e)
+	return nil
+}
+
+var errNoHandle = errors.New("guard: end session: the token has neither sid nor jti to be known by: have its issuer set one")
+
 // Reset replaces the whole list. An entry that is in both is never missed
-// meanwhile.
+// meanwhile. It panics as Add does.
 func (l *RevocationList) Reset(es []RevocationEntry) {
+	mustStop(es)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var shards [len(l.shards)]*table
@@ -108,10 +132,9 @@ func (l *RevocationList) Reset(es []RevocationEntry) {
 		}
 	}
 	for _, e := range es {
-		if id, ok := l.identify(e); ok {
-			i := id.hash.shard()
-			shards[i] = shards[i].put(id, e.dates())
-		}
+		id := l.identify(e)
+		i := id.hash.shard()
+		shards[i] = shards[i].put(id, e.dates())
 	}
 	for i, t := range shards {
 		l.shards[i].Store(t)
@@ -120,7 +143,10 @@ func (l *RevocationList) Reset(es []RevocationEntry) {
 }
 
 // Touch says that the list is now up to date, after the feed was read.
-func (l *RevocationList) Touch() { l.touched.Store(int64(l.age())) }
+func (l *RevocationList) Touch() { l.touchedAt(l.time()) }
+
+// touchedAt is Touch for what was up to date at t.
+func (l *RevocationList) touchedAt(t time.Time) { l.touched.Store(&t) }
 
 // Prune drops the entries whose ExpiresAt has passed and says how many. Call it about once a
 // minute: it reads the list once, holding up no look-up at all and an Add for a 256th of that.
@@ -151,7 +177,15 @@ func (l *RevocationList) Len() int {
 
 // Revoked implements Revocations. The error is ErrStale.
 func (l *RevocationList) Revoked(_ context.Context, t *Token) (bool, error) {
-	if l.maxStaleness > 0 && l.isStale() {
+	if l.maxStaleness > 0 {
+		return l.revokedAt(t, l.time())
+	}
+	return l.revokedAt(t, time.Time{})
+}
+
+// revokedAt is Revoked for who has just read the clock, which costs more than the rest.
+func (l *RevocationList) revokedAt(t *Token, at time.Time) (bool, error) {
+	if l.maxStaleness > 0 && l.isStale(at) {
 		return false, ErrStale
 	}
 	if t == nil {
@@ -171,18 +205,11 @@ func (l *RevocationList) Revoked(_ context.Context, t *Token) (bool, error) {
 	return false, nil
 }
 
-func (l *RevocationList) isStale() bool {
+// isStale asks the monotonic clock, which cannot be set back to keep the list fresh, and the wall
+// clock, which goes on while the machine sleeps.
+func (l *RevocationList) isStale(at time.Time) bool {
 	touched := l.touched.Load()
-	return touched == never || l.age()-time.Duration(touched) > l.maxStaleness
-}
-
-// age is the time since the list was made, by the monotonic clock: a clock set back does not keep
-// the list fresh. time.Since reads that clock alone, which is half the price of time.Now.
-func (l *RevocationList) age() time.Duration {
-	if l.now == nil {
-		return time.Since(l.made)
-	}
-	return l.now().Sub(l.made)
+	return touched == nil || at.Sub(*touched) > l.maxStaleness || at.UnixNano()-touched.UnixNano() > int64(l.maxStaleness)
 }
 
 func (l *RevocationList) time() time.Time {

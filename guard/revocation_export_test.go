@@ -1,11 +1,14 @@
 package guard
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"unsafe"
+)
 
 // CountSessions looks up sessions and says how many are revoked.
 func (l *RevocationList) CountSessions(handles [][16]byte) (revoked int) {
-	for i := range handles {
-		if l.hasSession(l.hash(string(handles[i][:]))) {
+	for i := range handles { // without a copy, which a benchmark would measure
+		if l.hasSession(l.hash(unsafe.String(&handles[i][0], len(handles[i])))) {
 			revoked++
 		}
 	}

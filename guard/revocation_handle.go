@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"fmt"
 	"hash/maphash"
 
 	"github.com/sandi-auth/sandi/jwt"
@@ -19,7 +20,7 @@ const (
 	kindRoles
 )
 
-func kindOf(kind string) (k handleKind, ok bool) {
+func kindOf(kind RevocationKind) (k handleKind, ok bool) {
 	switch kind {
 	case RevokedSession:
 		return kindSession, true
@@ -79,9 +80,30 @@ func (l *RevocationList) hash(handle string) identity {
 
 func (id identity) of(k handleKind) identity { return identity{id.hash, id.check&^7 | uint64(k)} }
 
-func (l *RevocationList) identify(e RevocationEntry) (id identity, ok bool) {
-	k, ok := kindOf(e.Kind)
-	return l.hash(e.Handle).of(k), ok && e.Handle != ""
+// identify is for an entry that check has found good.
+func (l *RevocationList) identify(e RevocationEntry) identity {
+	k, _ := kindOf(e.Kind)
+	return l.hash(e.Handle).of(k)
+}
+
+// check says why the entry would stop nothing.
+func (e RevocationEntry) check() error {
+	if _, ok := kindOf(e.Kind); !ok {
+		return fmt.Errorf("RevocationEntry of the kind %q, which is not known here", e.Kind)
+	}
+	if e.Handle == "" {
+		return fmt.Errorf("RevocationEntry of the kind %q without a Handle", e.Kind)
+	}
+	return nil
+}
+
+// mustStop panics for an entry that would stop nothing, before any of them is added.
+func mustStop(es []RevocationEntry) {
+	for _, e := range es {
+		if err := e.check(); err != nil {
+			panic("guard: " + err.Error())
+		}
+	}
 }
 
 func (e RevocationEntry) dates() dates {

@@ -12,10 +12,15 @@ import (
 )
 
 // model is what a RevocationList means, in one plain map.
-type model map[[2]string]guard.RevocationEntry
+type model map[thing]guard.RevocationEntry
+
+type thing struct {
+	kind   guard.RevocationKind
+	handle string
+}
 
 func (m model) add(e guard.RevocationEntry) {
-	k := [2]string{e.Kind, e.Handle}
+	k := thing{e.Kind, e.Handle}
 	if old, ok := m[k]; ok {
 		if e.NotBefore.IsZero() || !old.NotBefore.IsZero() && e.NotBefore.Before(old.NotBefore) {
 			e.NotBefore, old.NotBefore = old.NotBefore, e.NotBefore
@@ -41,11 +46,11 @@ func (m model) prune(now time.Time) (dropped int) {
 }
 
 func (m model) revoked(t *guard.Token) bool {
-	for kind, handle := range map[string]string{
+	for kind, handle := range map[guard.RevocationKind]string{
 		guard.RevokedSession: t.Session(), guard.RevokedToken: t.ID(), guard.RevokedUser: t.Subject(),
 		guard.RevokedRoles: t.Subject(), guard.RevokedClient: t.ClientID(), guard.RevokedKey: t.KeyID(),
 	} {
-		e, ok := m[[2]string{kind, handle}]
+		e, ok := m[thing{kind, handle}]
 		always := e.NotBefore.IsZero() || kind == guard.RevokedSession || kind == guard.RevokedToken
 		if ok && (always || t.IssuedAt().Unix() <= e.NotBefore.Unix()) {
 			return true
@@ -56,7 +61,7 @@ func (m model) revoked(t *guard.Token) bool {
 
 // random is one of a few hundred things, or one of very many that no token has.
 func random(r *rand.Rand, now time.Time) guard.RevocationEntry {
-	kinds := []string{guard.RevokedSession, guard.RevokedToken, guard.RevokedUser, guard.RevokedClient, guard.RevokedRoles, guard.RevokedKey}
+	kinds := []guard.RevocationKind{guard.RevokedSession, guard.RevokedToken, guard.RevokedUser, guard.RevokedClient, guard.RevokedRoles, guard.RevokedKey}
 	e := guard.RevocationEntry{Kind: kinds[r.IntN(len(kinds))], Handle: fmt.Sprint("h", r.IntN(200))}
 	if r.IntN(10) > 0 {
 		e.Handle = fmt.Sprint("other", r.IntN(1_000_000))

@@ -3,6 +3,7 @@ package guard_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -40,8 +41,6 @@ func TestRevocationList(t *testing.T) {
 		"roles":                    {entry{Kind: guard.RevokedRoles, Handle: "user1", NotBefore: iat}, true},
 		"client":                   {entry{Kind: guard.RevokedClient, Handle: "sandi", NotBefore: iat}, true},
 		"key":                      {entry{Kind: guard.RevokedKey, Handle: "k1", NotBefore: iat}, true},
-		"unknown kind":             {entry{Kind: "galaxy", Handle: "s1"}, false},
-		"empty handle":             {entry{Kind: guard.RevokedSession}, false},
 		"expired but not pruned":   {entry{Kind: guard.RevokedSession, Handle: "s1", ExpiresAt: iat}, true},
 		"name in another spelling": {entry{Kind: guard.RevokedUser, Handle: "USER1"}, false},
 	}
@@ -58,6 +57,94 @@ func TestRevocationList(t *testing.T) {
 	}
 }
 
+// What would revoke nothing is a fault of the program, and not a revocation that nobody misses.
+// secure-defaults 23d
+func TestRevocationListRefusesWhatStopsNothing(t *testing.T) {
+	t.Parallel()
+	good := guard.RevocationEntry{Kind: guard.RevokedUser, Handle: "user2"}
+	for name, bad := range map[string]guard.RevocationEntry{
+		"unknown kind": {Kind: "galaxy", Handle: "s1"}, "no kind": {Handle: "s1"}, "no handle": {Kind: guard.RevokedSession},
+	} {
+		l := guard.NewRevocationList(guard.RevocationListConfig{})
+		for method, call := range map[string]func(){
+			"Add":   func() { l.Add(good, bad) },
+			"Reset": func() { l.Reset([]guard.RevocationEntry{good, bad}) },
+		} {
+			func() {
+				defer func() {
+					if got := fmt.Sprint(recover()); !strings.HasPrefix(got, "guard: RevocationEntry") || l.Len() != 0 {
+						t.Errorf("%s, %s: panic %q, %d entries", name, method, got, l.Len())
+					}
+				}()
+				call()
+			}()
+		}
+		l.Add(good) // the list is as usable as before
+	}
+}
+
+// A sign-out ends the session, or the token that has none, for as long as either lives.
+func TestRevocationListEnd(t *testing.T) {
+	t.Parallel()
+	s := newSigner(t)
+	soon, exp, late := clock().Add(time.Minute), clock().Add(14*time.Minute), clock().Add(time.Hour)
+	const leeway = 30 * time.Second
+	tests := map[string]struct {
+		claims   map[string]any
+		until    time.Time
+		sibling  map[string]any // a token of the same session, or beside it
+		ended    bool           // it too
+		lastsTo  time.Time      // zero: until Reset
+		hasError bool
+	}{
+		"session":                {nil, late, map[string]any{"jti": "t2"}, true, late, false},
+		"session, for ever":      {nil, time.Time{}, map[string]any{"jti": "t2"}, true, time.Time{}, false},
+		"session, too short":     {nil, soon, map[string]any{"jti": "t2"}, true, exp.Add(leeway), false},
+		"token":                  {map[string]any{"sid": nil}, late, map[string]any{"sid": nil, "jti": "t2"}, false, exp.Add(leeway), false},
+		"token that never dies":  {map[string]any{"sid": nil, "exp": nil}, soon, map[string]any{"jti": "t2"}, false, time.Time{}, false},
+		"session of one":         {map[string]any{"exp": nil}, soon, nil, true, time.Time{}, false},
+		"neither session nor id": {map[string]any{"sid": nil, "jti": nil}, late, nil, false, time.Time{}, true},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			now := clock()
+			l := guard.NewRevocationList(guard.RevocationListConfig{Now: func() time.Time { return now }})
+			g := s.guard(func(c *guard.Config) { c.InsecureNoExpiry, c.Leeway = true, leeway })
+			token := func(changes map[string]any) *guard.Token {
+				tok, err := g.CheckToken(t.Context(), s.access(changes))
+				if err != nil {
+					t.Fatal(err)
+				}
+				return tok
+			}
+			tok, sibling := token(tt.claims), token(tt.sibling)
+			if err := l.End(tok, tt.until); (err != nil) != tt.hasError {
+				t.Fatalf("End = %v", err)
+			}
+			if got, _ := l.Revoked(t.Context(), tok); got == tt.hasError {
+				t.Errorf("Revoked = %v", got)
+			}
+			if got, _ := l.Revoked(t.Context(), sibling); got != tt.ended {
+				t.Errorf("the other token: Revoked = %v, want %v", got, tt.ended)
+			}
+			if tt.hasError {
+				return
+			}
+			for _, at := range []time.Time{tt.lastsTo, tt.lastsTo.Add(time.Second), clock().Add(1000 * time.Hour)} {
+				now = at
+				l.Prune()
+				if got, want := l.Len() == 0, !tt.lastsTo.IsZero() && at.After(tt.lastsTo); got != want {
+					t.Errorf("at %v forgotten: %v, want %v", at, got, want)
+				}
+			}
+		})
+	}
+	if err := guard.NewRevocationList(guard.RevocationListConfig{}).End(nil, late); err == nil {
+		t.Error("nobody was ended")
+	}
+}
+
 // A token without iat is older than any watermark; one without handles and
 // nobody at all are stopped by nothing.
 func TestRevocationOfBareTokens(t *testing.T) {
@@ -68,7 +155,6 @@ func TestRevocationOfBareTokens(t *testing.T) {
 	if got, _ := l.Revoked(t.Context(), s.token(map[string]any{"iat": nil})); !got {
 		t.Error("token without iat counts")
 	}
-	l.Add(guard.RevocationEntry{Kind: guard.RevokedSession}, guard.RevocationEntry{Kind: guard.RevokedToken})
 	bare := s.token(map[string]any{"sub": nil, "sid": nil, "jti": nil, "client_id": nil})
 	if got, _ := l.Revoked(t.Context(), bare); got {
 		t.Error("token without handles is stopped")

@@ -12,12 +12,15 @@ import (
 
 // Token is a verified token: its claims, and what they mean here. All methods
 // of a nil *Token answer with zero values, so that a handler behind Optional
-// need not ask first.
+// need not ask first. In a log it shows iss, sub and jti; but inside a struct the
+// JSON handler of log/slog writes all its claims, as encoding/json does: log the
+// token itself.
 type Token struct {
 	*jwt.Claims
 	// What follows is found once for each verification; it is zero in a token that a program made itself.
 	guard   *Guard  // whose verification it passed
 	handles handles // what a RevocationList looks up
+	typ     string  // the header's
 	kind    string  // the claim type
 	kinded  bool    // there is one
 	bound   bool    // claim cnf: to a key

@@ -8,7 +8,8 @@ import (
 )
 
 // Watcher is a Revocations that says by itself when its answer changes. Where Config.Revocations is
-// none, Lifetime asks it again every second.
+// none, Lifetime asks it again every second: often enough for what is fetched every few minutes, as
+// a Token Status List is, so that a Revocations made of one need be a Watcher only if it is pushed.
 type Watcher interface {
 	// Watch has revoked called when Revoked begins to answer otherwise than (false, nil) for t, and
 	// perhaps again, until stop is called. Ask Revoked after Watch has returned for what was so
@@ -46,7 +47,10 @@ type watch struct {
 }
 
 // thing is what an entry can revoke; the zero thing stands for all.
-type thing struct{ kind, handle string }
+type thing struct {
+	kind   RevocationKind
+	handle string
+}
 
 // things are what a token is watched by. The kinds user and roles have the same handle.
 func (x *watch) things() []thing {
@@ -103,9 +107,7 @@ func (w *watchers) notify(es []RevocationEntry) {
 		if h.kind == RevokedRoles {
 			h.kind = RevokedUser
 		}
-		if h.handle != "" {
-			found = w.find(found, h)
-		}
+		found = w.find(found, h)
 	}
 	w.wake(found)
 }

@@ -13,7 +13,6 @@ import (
 
 // TestSignedLifeIsRemembered: before there is a token that lives longer than those of the server, its store knows
 // of it, so that a revocation of its subject is kept until it is dead.
-// checklist 113
 func TestSignedLifeIsRemembered(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -211,7 +211,9 @@ func (a *app) checkRevoked(ctx context.Context, d *data, claims *jwt.Claims) err
 		if err != nil {
 			return err
 		}
-		revocation.Apply(list, p.Entries)
+		if err := revocation.Apply(list, p.Entries); err != nil {
+			return err
+		}
 		if len(p.Entries) < page {
 			break
 		}

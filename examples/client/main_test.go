@@ -15,8 +15,10 @@ import (
 
 // server signs in and refreshes, each refresh token once, and guards /protected.
 func server(t *testing.T) (s *httptest.Server, logins *int) {
-	iss := proof.Issuer(t, guard.IssuerConfig{Replay: guard.NewReplayMemory(guard.ReplayMemoryConfig{})})
-	g, err := guard.New(iss.Config())
+	iss := proof.Issuer(t, guard.IssuerConfig{})
+	config := iss.Config()
+	config.Rotation = guard.NewRotationMemory(guard.RotationMemoryConfig{})
+	g, err := guard.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ func newClient(t *testing.T) client {
 		t.Fatal(err)
 	}
 	later := new(atomic.Int64)
-	h, err := newApp(key, func() time.Time { return time.Now().Add(time.Duration(later.Load()) * time.Second) })
+	h, err := routes(key, map[string]string{"user1": "password1"}, func() time.Time { return time.Now().Add(time.Duration(later.Load()) * time.Second) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,14 +130,14 @@ func TestCookies(t *testing.T) {
 // A secret is given or made up, never compiled in; the tutorial's is refused.
 func TestSecret(t *testing.T) {
 	t.Parallel()
-	if _, err := newApp(nil, time.Now); err == nil {
+	if _, err := routes(nil, nil, time.Now); err == nil {
 		t.Error("started without a key")
 	}
 	key, err := jwt.NewKey(jwt.HS256, "", []byte(strings.Repeat("kunci_rahasia_anda", 2)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := newApp(key, time.Now); err == nil {
+	if _, err := routes(key, nil, time.Now); err == nil {
 		t.Error("started with a secret that everybody knows")
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 
@@ -58,6 +59,8 @@ func TestInterceptors(t *testing.T) {
 	}{
 		{"no token", "Check", nil, codes.Unauthenticated, "token_missing"},
 		{"a token", "Check", []string{clerk}, codes.OK, ""},
+		{"another scheme", "Check", []string{"Basic eDp5"}, codes.Unauthenticated, "token_missing"},
+		{"scheme in small letters", "Check", []string{"bearer " + clerk[len("Bearer "):]}, codes.OK, ""},
 		{"two tokens", "Check", []string{clerk, operator}, codes.Unauthenticated, "invalid_request"},
 		{"bad token", "Check", []string{clerk + "x"}, codes.Unauthenticated, "token_invalid"},
 		{"wrong role", "List", []string{clerk}, codes.PermissionDenied, "forbidden"},
@@ -115,5 +118,63 @@ func TestStream(t *testing.T) {
 				t.Errorf("got %v, want %v %s", err, tt.code, tt.want)
 			}
 		})
+	}
+}
+
+// A method that nobody wrote a line for is nobody's.
+func TestForgottenMethod(t *testing.T) {
+	t.Parallel()
+	if _, err := (interceptor{}).check(t.Context(), "/grpc.health.v1.Health/Forgotten"); status.Code(err) != codes.PermissionDenied {
+		t.Errorf("got %v, want PermissionDenied", err)
+	}
+}
+
+// A handler that receives and sends by turns, and never looks at its context, does nothing more once the token is revoked.
+func TestStreamOfAHandlerThatDoesNotLook(t *testing.T) {
+	t.Parallel()
+	iss, ended := proof.Issuer(t, guard.IssuerConfig{}), guard.NewRevocationList(guard.RevocationListConfig{})
+	c := iss.Config()
+	c.Revocations = ended
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+proof.Token(t, iss, "mei", time.Minute))
+	s, err := grpc_reflection_v1.NewServerReflectionClient(dial(t, c)).ServerReflectionInfo(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := grpc_reflection_v1.ServerReflectionRequest{MessageRequest: &grpc_reflection_v1.ServerReflectionRequest_ListServices{}}
+	if err := s.Send(&list); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Recv(); err != nil {
+		t.Fatal(err)
+	}
+	ended.Add(guard.RevocationEntry{Kind: guard.RevokedUser, Handle: "mei", NotBefore: time.Now()})
+	if _, err := s.Recv(); status.Convert(err).Message() != "token_revoked" { // though the client sent nothing
+		t.Errorf("got %v, want token_revoked", err)
+	}
+}
+
+// stuck is the stream of a client that neither reads nor sends.
+type stuck struct {
+	grpc.ServerStream
+	over chan struct{}
+}
+
+func (s stuck) SendMsg(any) error { <-s.over; return nil }
+
+func (s stuck) RecvMsg(any) error { <-s.over; return nil }
+
+func TestStuckStream(t *testing.T) {
+	t.Parallel()
+	over := make(chan struct{})
+	defer close(over)
+	life, end := context.WithCancelCause(t.Context())
+	s := stream{stuck{over: over}, life}
+	end(&guard.Error{Reason: guard.TokenRevoked})
+	for _, err := range []error{s.SendMsg(nil), s.RecvMsg(nil)} {
+		if status.Convert(err).Message() != "token_revoked" {
+			t.Errorf("got %v, want token_revoked", err)
+		}
 	}
 }

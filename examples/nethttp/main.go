@@ -20,12 +20,11 @@ const addr = "127.0.0.1:8080"
 
 type app struct {
 	iss       *guard.Issuer
-	ended     *guard.RevocationList
 	passwords map[string]string // a real program keeps argon2id hashes
+	ended     *guard.RevocationList
 }
 
 func (a *app) routes() (http.Handler, error) {
-	a.ended = guard.NewRevocationList(guard.RevocationListConfig{})
 	c := a.iss.Config()
 	c.Revocations = a.ended
 	g, err := guard.New(c)
@@ -38,7 +37,7 @@ func (a *app) routes() (http.Handler, error) {
 	mux.HandleFunc("DELETE /logout", a.logout)
 	mux.Handle("GET /protected", name("logged_in_as", http.StatusOK))
 	mux.Handle("POST /products", g.Require(guard.Role("manager"))(name("added_by", http.StatusCreated)))
-	mux.Handle("GET /greet", g.Require(guard.Optional())(http.HandlerFunc(greet)))
+	mux.Handle("GET /greet", g.Require(guard.Optional())(name("hello", http.StatusOK)))
 	return g.Require(guard.Except("POST /login", "POST /refresh", "GET /greet"))(mux), nil
 }
 
@@ -66,31 +65,29 @@ func (a *app) answerTokens(w http.ResponseWriter, grant guard.Grant) {
 	}
 	access, err := a.iss.Access(grant)
 	refresh, err2 := a.iss.Refresh(grant)
-	if err := errors.Join(err, err2); err != nil {
-		log.Print(err)
-		w.WriteHeader(http.StatusInternalServerError)
-		return
-	}
-	answer(w, http.StatusOK, map[string]any{"access_token": access, "refresh_token": refresh, "token_type": "Bearer", "expires_in": 900})
+	finish(w, errors.Join(err, err2), map[string]any{"access_token": access, "refresh_token": refresh, "token_type": "Bearer", "expires_in": 900})
 }
 
-// logout ends the session: its access token, and its refresh token.
+// logout ends the session: its access tokens, and its refresh token, which is remembered until it has expired.
 func (a *app) logout(w http.ResponseWriter, r *http.Request) {
-	forget := time.Now().Add(30 * 24 * time.Hour) // by when its refresh token has expired
-	a.ended.Add(guard.RevocationEntry{Kind: guard.RevokedSession, Handle: guard.Identity(r.Context()).Session(), ExpiresAt: forget})
-	answer(w, http.StatusOK, map[string]string{"msg": "Logged out."})
+	finish(w, a.ended.End(guard.Identity(r.Context()), time.Now().Add(30*24*time.Hour)), map[string]string{"msg": "Logged out."})
 }
 
-// name says in the field who calls.
+// name says in the field who calls, or that it is a guest.
 func name(field string, status int) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer(w, status, map[string]string{field: guard.Identity(r.Context()).Subject()})
+		answer(w, status, map[string]string{field: cmp.Or(guard.Identity(r.Context()).Subject(), "guest")})
 	})
 }
 
-func greet(w http.ResponseWriter, r *http.Request) {
-	name := cmp.Or(guard.Identity(r.Context()).Subject(), "guest")
-	answer(w, http.StatusOK, map[string]string{"hello": name})
+// finish answers with v, unless there was an error.
+func finish(w http.ResponseWriter, err error, v any) {
+	if err != nil {
+		log.Print(err)
+		answer(w, http.StatusInternalServerError, map[string]string{"error": "server_error"})
+		return
+	}
+	answer(w, http.StatusOK, v)
 }
 
 func answer(w http.ResponseWriter, status int, v any) {
@@ -102,15 +99,18 @@ func answer(w http.ResponseWriter, status int, v any) {
 
 func main() {
 	key, err := jwt.GenerateKey(jwt.ES256) // for this run; a program whose tokens outlive it loads one by jwt.ParsePEM
-	check(err)
-	iss, err := guard.NewIssuer(guard.IssuerConfig{Key: key, Issuer: "https://shop.example"})
-	check(err)
-	a := &app{iss: iss, passwords: map[string]string{"mei": rand.Text(), "budi": rand.Text()}}
+	iss, err2 := guard.NewIssuer(guard.IssuerConfig{Key: key, Issuer: "https://shop.example"})
+	check(errors.Join(err, err2))
+	a := &app{iss, map[string]string{"mei": rand.Text(), "budi": rand.Text()}, guard.NewRevocationList(guard.RevocationListConfig{})}
+	go func() {
+		for range time.Tick(time.Minute) {
+			a.ended.Prune()
+		}
+	}()
 	h, err := a.routes()
 	check(err)
 	fmt.Printf("curl -d '{\"username\":\"mei\",\"password\":%q}' http://%s/login\n", a.passwords["mei"], addr)
-	s := &http.Server{Addr: addr, Handler: h, ReadHeaderTimeout: 5 * time.Second}
-	check(s.ListenAndServe())
+	check((&http.Server{Addr: addr, Handler: h, ReadHeaderTimeout: 5 * time.Second}).ListenAndServe())
 }
 
 func check(err error) {

@@ -9,11 +9,17 @@ import (
 )
 
 func TestRoutes(t *testing.T) {
-	proof.Routes(t, func(iss *guard.Issuer) (http.Handler, error) { return (&app{iss: iss}).routes() })
+	proof.Routes(t, func(iss *guard.Issuer) (http.Handler, error) {
+		return (&app{iss: iss, ended: guard.NewRevocationList(guard.RevocationListConfig{})}).routes()
+	})
 }
 
 func TestSession(t *testing.T) {
-	a := &app{iss: proof.Issuer(t, guard.IssuerConfig{}), passwords: map[string]string{"mei": "kopi tubruk", "empty": ""}}
+	a := &app{
+		proof.Issuer(t, guard.IssuerConfig{}),
+		map[string]string{"mei": "kopi tubruk", "empty": ""},
+		guard.NewRevocationList(guard.RevocationListConfig{}),
+	}
 	h, err := a.routes()
 	if err != nil {
 		t.Fatal(err)
@@ -42,4 +48,10 @@ func TestSession(t *testing.T) {
 		ask("GET", "/protected", token, "", 401, "token_revoked")
 	}
 	ask("POST", "/refresh", refresh, "", 401, "token_revoked")
+	alone, err := a.iss.Access(guard.Grant{Subject: "budi"}) // of no session
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask("DELETE", "/logout", alone, "", 200, nil)
+	ask("GET", "/protected", alone, "", 401, "token_revoked")
 }

@@ -88,9 +88,13 @@ func reason(err error) string {
 }
 
 // logout ends the session, and with it the sockets of its tokens.
-func (a *app) logout(_ http.ResponseWriter, r *http.Request) {
-	forget := time.Now().Add(15 * time.Minute) // by when all its access tokens have expired
-	a.ended.Add(guard.RevocationEntry{Kind: guard.RevokedSession, Handle: guard.Identity(r.Context()).Session(), ExpiresAt: forget})
+func (a *app) logout(w http.ResponseWriter, r *http.Request) {
+	a.ended.Prune()                    // of sessions that ended more than an hour ago
+	until := time.Now().Add(time.Hour) // by when all its access tokens have expired
+	if err := a.ended.End(guard.Identity(r.Context()), until); err != nil {
+		log.Print(err)
+		w.WriteHeader(http.StatusInternalServerError)
+	}
 }
 
 func main() {
@@ -104,7 +108,7 @@ func main() {
 	grant.Roles = []string{"pilot"}
 	token, err := iss.Access(grant)
 	check(err)
-	fmt.Printf("websocat -H 'Authorization: Bearer %s' ws://%s/ws\n", token, addr)
+	fmt.Printf("npx wscat -H 'Authorization: Bearer %s' -c ws://%s/ws\ncurl -i -X POST -H 'Authorization: Bearer %[1]s' http://%[2]s/logout\n", token, addr)
 	s := &http.Server{Addr: addr, Handler: h, ReadHeaderTimeout: 5 * time.Second}
 	check(s.ListenAndServe())
 }

@@ -41,10 +41,8 @@ func routes(iss *guard.Issuer) (http.Handler, error) {
 	return mux, nil
 }
 
-var upgrader = websocket.Upgrader{} // from our own pages alone; without compression
-
 func (a *app) socket(w http.ResponseWriter, r *http.Request) {
-	c, err := upgrader.Upgrade(w, r, nil)
+	c, err := (&websocket.Upgrader{}).Upgrade(w, r, nil) // from our own pages alone; without compression
 	if err != nil {
 		return // Upgrade has answered
 	}
@@ -52,9 +50,8 @@ func (a *app) socket(w http.ResponseWriter, r *http.Request) {
 	c.SetReadLimit(64 << 10)
 	life := guard.Lifetime(r.Context())
 	stop := context.AfterFunc(life, func() {
-		soon := time.Now().Add(time.Second)
-		_ = c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(tokenEnded, reason(context.Cause(life))), soon)
-		_ = c.NetConn().SetReadDeadline(soon) // ReadMessage returns by then, whether or not the peer answers
+		time.AfterFunc(time.Second, func() { _ = c.Close() }) // whether or not the peer reads, and answers
+		_ = c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(tokenEnded, reason(context.Cause(life))), time.Now().Add(time.Second))
 	})
 	defer stop()
 	for {
@@ -92,9 +89,13 @@ func reason(err error) string {
 }
 
 // logout ends the session, and with it the sockets of its tokens.
-func (a *app) logout(_ http.ResponseWriter, r *http.Request) {
-	forget := time.Now().Add(15 * time.Minute) // by when all its access tokens have expired
-	a.ended.Add(guard.RevocationEntry{Kind: guard.RevokedSession, Handle: guard.Identity(r.Context()).Session(), ExpiresAt: forget})
+func (a *app) logout(w http.ResponseWriter, r *http.Request) {
+	a.ended.Prune()                    // of sessions that ended more than an hour ago
+	until := time.Now().Add(time.Hour) // by when all its access tokens have expired
+	if err := a.ended.End(guard.Identity(r.Context()), until); err != nil {
+		log.Print(err)
+		w.WriteHeader(http.StatusInternalServerError)
+	}
 }
 
 func main() {
@@ -108,9 +109,8 @@ func main() {
 	grant.Roles = []string{"pilot"}
 	token, err := iss.Access(grant)
 	check(err)
-	fmt.Printf("websocat -H 'Authorization: Bearer %s' ws://%s/ws\n", token, addr)
-	s := &http.Server{Addr: addr, Handler: h, ReadHeaderTimeout: 5 * time.Second}
-	check(s.ListenAndServe())
+	fmt.Printf("npx wscat -H 'Authorization: Bearer %s' -c ws://%s/ws\ncurl -i -X POST -H 'Authorization: Bearer %[1]s' http://%[2]s/logout\n", token, addr)
+	check((&http.Server{Addr: addr, Handler: h, ReadHeaderTimeout: 5 * time.Second}).ListenAndServe())
 }
 
 func check(err error) {

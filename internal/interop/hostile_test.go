@@ -85,6 +85,42 @@ func hostilePlaces(address string) map[string]func() *http.Request {
 		r.Header.Set("Cookie", pairs("a=b; "))
 		return r
 	}
+	for name, header := range map[string][2]string{
+		"languages":             {"Accept-Language", pairs("id;q=0.1,")},
+		"languages, empty":      {"Accept-Language", pairs(",")},
+		"language of letters":   {"Accept-Language", pairs("a")},
+		"media type of letters": {"Content-Type", pairs("A")},
+		"media type, spaces":    {"Content-Type", "application/json" + pairs(" ")},
+		"schemes":               {"Authorization", pairs("Bearer x,")},
+		"other schemes":         {"Authorization", pairs("a b,")},
+		"words":                 {"Authorization", "Bearer" + pairs(" a")},
+		"commas":                {"Authorization", "Bearer x" + pairs(",")},
+		"spaces":                {"Authorization", "Bearer" + pairs(" ") + "x"},
+	} {
+		places[name] = func() *http.Request {
+			r := must(http.NewRequest("POST", address, strings.NewReader("{}")))
+			r.Header.Set("Content-Type", "application/json")
+			r.Header.Set(header[0], header[1])
+			return r
+		}
+	}
+	places["media type, parameters"] = func() *http.Request {
+		var value strings.Builder
+		value.WriteString("application/json")
+		for i := 0; value.Len() < megabyte-16; i++ {
+			fmt.Fprintf(&value, ";%x=a", i)
+		}
+		r := must(http.NewRequest("POST", address, strings.NewReader("{}")))
+		r.Header.Set("Content-Type", value.String())
+		return r
+	}
+	places["credentials, lines"] = func() *http.Request {
+		r := must(http.NewRequest("GET", address, nil))
+		for range 8 {
+			r.Header.Add("Authorization", strings.Repeat("a", megabyte/8-100))
+		}
+		return r
+	}
 	places["cookies of the name"] = func() *http.Request {
 		r := must(http.NewRequest("GET", address, nil))
 		r.Header.Set("Cookie", pairs("__Host-sandi_access=b; "))
@@ -107,15 +143,20 @@ func hostilePlaces(address string) map[string]func() *http.Request {
 }
 
 // TestHostileRequests sends a megabyte by every way in, to a server with the limits of net/http:
-// the guard spends at most 10 ms and 256 KiB on it, and refuses.
+// a guard, and one of FlaskCompat, spends at most 10 ms and 256 KiB on it, and refuses.
 // checklist 123
 func TestHostileRequests(t *testing.T) { // not parallel: it counts what the whole program allocates
 	server, costs := meteredServer()
 	defer server.Close()
-	requests := hostilePlaces(server.URL)
-	for what, text := range hostileTexts() {
-		for where, request := range hostileRequests(server.URL, text) {
-			requests[where+": "+what] = request
+	requests := map[string]func() *http.Request{}
+	for _, address := range []string{server.URL + "/", server.URL + "/flask"} {
+		for name, request := range hostilePlaces(address) {
+			requests[address+", "+name] = request
+		}
+		for what, text := range hostileTexts() {
+			for where, request := range hostileRequests(address, text) {
+				requests[address+", "+where+": "+what] = request
+			}
 		}
 	}
 	for name, request := range requests {
@@ -126,13 +167,13 @@ func TestHostileRequests(t *testing.T) { // not parallel: it counts what the who
 				t.Fatalf("%s: %v", name, err)
 			}
 			_ = answer.Body.Close()
-			if !slices.Contains([]int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusRequestEntityTooLarge}, answer.StatusCode) {
+			if !slices.Contains([]int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity}, answer.StatusCode) {
 				t.Fatalf("%s: got status %d", name, answer.StatusCode)
 			}
 			c = <-costs
 		}
 		if c.isTooMuch() {
-			t.Errorf("%s took %v and %d KiB", name, c.took, c.bytes>>10)
+			t.Errorf("%s: took %v and %d KiB", name, c.took, c.bytes>>10)
 		}
 	}
 }
@@ -147,15 +188,19 @@ func (c cost) isTooMuch() bool {
 	return c.took > 10*time.Millisecond*slowdown || c.bytes > 256<<10*growth
 }
 
-// meteredServer has a guard with every source, and says what each request cost it.
+// meteredServer has guards with every source, one of FlaskCompat at /flask, and says what each request cost.
 func meteredServer() (*httptest.Server, <-chan cost) {
-	g := must(guard.New(guard.Config{
-		Keys: must(jwt.NewKeySet(secretKey())), Issuer: issuer, Audience: []string{audience}, Now: clock,
-		Sources: []guard.Source{
+	keys := must(jwt.NewKeySet(secretKey()))
+	flask := guard.FlaskCompat(keys)
+	flask.Cookie.Access = "__Host-sandi_access"
+	guarded := http.NewServeMux()
+	for path, c := range map[string]guard.Config{"/": {Keys: keys, Issuer: issuer, Audience: []string{audience}}, "/flask": flask} {
+		c.Now = clock
+		c.Sources = []guard.Source{
 			guard.FromHeader(), guard.FromCookie(), guard.InsecureFromQuery("access_token"), guard.InsecureFromBody("access_token"),
-		},
-	}))
-	guarded := g.Require()(http.NotFoundHandler())
+		}
+		guarded.Handle(path, must(guard.New(c)).Require()(http.NotFoundHandler()))
+	}
 	costs := make(chan cost, 1)
 	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var before, after runtime.MemStats

@@ -20,7 +20,7 @@ type answer struct {
 // tokens are of the application hs256, made by Flask unless it makes no such thing.
 type tokens struct {
 	access, fresh, freshFor, staleSince, refresh, expired, expiredRefresh, revoked, noExpiry, noType, idToken,
-	notYet, issuedAhead, number, unverified, nobody, noSubject, noCSRF, otherKey, bound, extra string
+	notYet, issuedAhead, number, unverified, nobody, noSubject, noCSRF, otherKey, bound, extra, otherTyp string
 }
 
 func (s *flaskService) tokens() tokens {
@@ -47,7 +47,8 @@ func (s *flaskService) tokens() tokens {
 		unverified:     mint(claims("unverified", true)),
 		nobody:         mint(map[string]any{"identity": "nobody"}),
 		bound:          mint(claims("cnf", map[string]any{"jkt": "x"})),
-		extra:          mint(map[string]any{"claims": map[string]any{"aud": "other", "iss": "other", "deep": []any{1, nil}}, "headers": map[string]any{"typ": "x", "more": 1}}),
+		extra:          mint(map[string]any{"claims": map[string]any{"aud": "other", "iss": "other", "deep": []any{1, nil}}, "headers": map[string]any{"more": 1}}),
+		otherTyp:       mint(map[string]any{"headers": map[string]any{"typ": "x"}}),
 		noType:         s.sign("hs256", "JWT", map[string]any{"type": nil}),
 		noSubject:      s.sign("hs256", "JWT", map[string]any{"sub": nil}),
 		noCSRF:         s.sign("hs256", "JWT", map[string]any{"csrf": nil}),
@@ -77,9 +78,14 @@ func (k tokens) headerAnswers() map[string]answer {
 	need := func(need, token string) request { return request{need: need, header: bearer(token)} }
 	part := strings.Split(k.access, ".")
 	return map[string]answer{
-		"good":                      {get(k.access), "200 " + user, "", ""},
-		"fresh where not asked":     {get(k.fresh), "200 " + user, "", ""},
-		"extra claims and headers":  {get(k.extra), "200 " + user, "", ""},
+		"good":                     {get(k.access), "200 " + user, "", ""},
+		"fresh where not asked":    {get(k.fresh), "200 " + user, "", ""},
+		"extra claims and headers": {get(k.extra), "200 " + user, "", ""},
+		"another typ": {
+			get(k.otherTyp),
+			"422 This kind of token is not accepted here. Send an access token to the API, and a refresh token only to refresh.",
+			"200 " + user, "typ says what a token is for",
+		},
 		"nothing":                   {request{}, "401 Missing Authorization Header", "", ""},
 		"empty header":              {request{header: authorization("")}, "401 Missing Authorization Header", "", ""},
 		"commas alone":              {request{header: authorization(",,")}, "401 Missing Authorization Header", "", ""},

@@ -226,7 +226,6 @@ func TestProducts(t *testing.T) {
 
 // TestRevocationOutlivesEverySignedToken: a server that has been running for long keeps a revocation for as long as
 // the tokens live that another process has signed since.
-// checklist 113
 func TestRevocationOutlivesEverySignedToken(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/sandi-auth/sandi/internal/problem"
 )
@@ -36,8 +37,9 @@ func (s *Web) checkHost(r *http.Request) error {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
-	host = strings.Trim(strings.ToLower(host), "[]")
-	if slices.Contains(s.hosts, host) {
+	host = strings.Trim(host, "[]")
+	ours := slices.ContainsFunc(s.hosts, func(h string) bool { return strings.EqualFold(h, host) })
+	if ours && !strings.ContainsFunc(host, func(c rune) bool { return c >= utf8.RuneSelf }) { // Unicode folds a Kelvin sign to k
 		return nil
 	}
 	return problem.New(problem.Misdirected, "wrong_host")

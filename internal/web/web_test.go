@@ -218,10 +218,10 @@ func TestClientAddress(t *testing.T) {
 // secure-defaults 24b
 func TestHost(t *testing.T) {
 	t.Parallel()
-	for host, want := range map[string]int{"127.0.0.1:5000": 200, "LOCALHOST": 200, "[::1]:5000": 200, "evil.example": 421, "": 421} {
+	for host, want := range map[string]int{"127.0.0.1:5000": 200, "LOCALHOST": 200, "[::1]:5000": 200, "evil.example": 421, "": 421, "127.0.0.1:5000.evil.example": 421, "l\u0130nux": 421, "\u212aiosk": 421, "LINUX": 200} {
 		r := httptest.NewRequest("POST", "/x", nil)
 		r.Host = host
-		res, _ := serve(t, web.Config{Hosts: []string{"127.0.0.1", "localhost", "::1"}},
+		res, _ := serve(t, web.Config{Hosts: []string{"127.0.0.1", "localhost", "::1", "linux", "kiosk"}},
 			handle(func(w http.ResponseWriter, _ *http.Request) error { return web.JSON(w, 200, "ok") }), r)
 		if res.StatusCode != want {
 			t.Errorf("Host %q: got %d, want %d", host, res.StatusCode, want)

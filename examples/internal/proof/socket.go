@@ -2,9 +2,13 @@ package proof
 
 import (
 	"context"
+	"encoding/base64"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +28,7 @@ func Socket(t *testing.T, routes func(*guard.Issuer) (http.Handler, error)) {
 	s := &socketServer{Server: httptest.NewServer(h), iss: iss}
 	t.Cleanup(s.Close)
 	for name, proof := range map[string]func(*testing.T, *socketServer){
-		"refused": refused, "expired": expired, "revoked": revoked, "extended": extended,
+		"refused": refused, "expired": expired, "revoked": revoked, "extended": extended, "unread": unread,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -113,6 +117,36 @@ func revoked(t *testing.T, s *socketServer) {
 	wantSaid(t, other, "hello", `agentx says "hello"`)
 	if _, status := s.dial(t, token); status != 401 {
 		t.Errorf("dial with the token: got %d, want 401", status)
+	}
+}
+
+// unread: a peer that sends and never reads, so that the server's writes block, does not keep the socket.
+func unread(t *testing.T, s *socketServer) {
+	c, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(t.Context(), "tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	r, err := http.NewRequestWithContext(t.Context(), "GET", s.URL+"/ws", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{
+		"Authorization": "Bearer " + Token(t, s.iss, "agentx", 2*time.Second, "pilot"), "Connection": "Upgrade", "Upgrade": "websocket",
+		"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": base64.StdEncoding.EncodeToString(make([]byte, 16)),
+	} {
+		r.Header.Set(name, value)
+	}
+	if err := errors.Join(r.Write(c), c.SetDeadline(time.Now().Add(15*time.Second))); err != nil {
+		t.Fatal(err)
+	}
+	const size = 60_000
+	frame := append([]byte{0x81, 0xfe, size >> 8, size & 0xff, 0, 0, 0, 0}, strings.Repeat("x", size)...) // RFC 6455 section 5.2
+	for err == nil {
+		_, err = c.Write(frame)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("the socket of a peer that does not read outlived its token")
 	}
 }
 
