@@ -45,8 +45,14 @@ func TestExtend(t *testing.T) {
 func TestExtendRefuses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newSockets(t, func(c *guard.Config) { c.Issuer, c.InsecureAnyIssuer = "", true })
+		w := newSockets(t, func(c *guard.Config) {
+			c.Issuer, c.InsecureAnyIssuer, c.Types = "", true, []string{"at+jwt", "app+jwt"}
+		})
 		other := newSockets(t)
+		otherTyp, err := w.g.CheckToken(t.Context(), w.s.sign("app+jwt", map[string]any{"iat": time.Now().Unix(), "exp": time.Now().Add(10 * time.Minute).Unix()}))
+		if err != nil {
+			t.Fatal(err)
+		}
 		w.list.Add(guard.RevocationEntry{Kind: guard.RevokedSession, Handle: "ended"})
 		tests := map[string]struct {
 			newer *guard.Token
@@ -59,6 +65,7 @@ func TestExtendRefuses(t *testing.T) {
 			"no subject":       {w.token(map[string]any{"sub": nil}), guard.Forbidden},
 			"another issuer":   {w.token(map[string]any{"iss": "https://other.example"}), guard.Forbidden},
 			"another client":   {w.token(map[string]any{"client_id": "other"}), guard.Forbidden},
+			"another typ":      {otherTyp, guard.TokenWrongType},
 			"a refresh token":  {w.token(map[string]any{"type": "refresh"}, guard.Refresh()), guard.TokenWrongType},
 			"ends sooner":      {w.token(map[string]any{"exp": time.Now().Add(9 * time.Minute).Unix()}), guard.TokenInvalid},
 			"revoked":          {w.token(map[string]any{"sid": "ended"}, guard.SkipRevocation()), guard.TokenRevoked},
@@ -73,6 +80,14 @@ func TestExtendRefuses(t *testing.T) {
 		}
 		if guard.Identity(life) != tok {
 			t.Error("Identity has changed")
+		}
+		eternal := newSockets(t, func(c *guard.Config) { c.InsecureNoExpiry = true })
+		if err := guard.Extend(eternal.life(eternal.token(map[string]any{"exp": nil})), eternal.token(nil)); !errors.Is(err, guard.TokenInvalid) {
+			t.Errorf("token that expires for one that does not: %v, want %s", err, guard.TokenInvalid)
+		}
+		own := func(t *guard.Token) *guard.Token { return &guard.Token{Claims: t.Claims} }
+		if err := guard.Extend(w.life(own(tok)), own(tests["a refresh token"].newer)); !errors.Is(err, guard.TokenWrongType) {
+			t.Errorf("refresh token that no guard verified: %v, want %s", err, guard.TokenWrongType)
 		}
 		if err := guard.Extend(t.Context(), tok); err == nil {
 			t.Error("a context that is no lifetime was extended")

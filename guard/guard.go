@@ -106,7 +106,7 @@ type Guard struct {
 	cfg     Config
 	clock   func() time.Time // Config.Now as it was given: where it is nil, jwt has a cheaper one
 	base    policy           // no requirements
-	refresh *jwt.Cache[*Token]
+	refresh *jwt.Cache[Token]
 	list    *RevocationList // Config.Revocations where it is one and has the same clock: that is read once
 
 	refreshSources sourceSet
@@ -182,7 +182,7 @@ func (c Config) withDefaults() Config {
 const defaultCacheSize = 16384
 
 // verifier checks tokens of these typ, or of any where that is waived, and remembers so many.
-func (g *Guard) verifier(types []string, remember int) (*jwt.Cache[*Token], error) {
+func (g *Guard) verifier(types []string, remember int) (*jwt.Cache[Token], error) {
 	v, err := jwt.NewVerifier(jwt.Config{
 		Keys: g.cfg.Keys, Issuer: g.cfg.Issuer, Audience: g.cfg.Audience, Types: types,
 		Leeway: g.cfg.Leeway, Now: g.clock,
@@ -198,13 +198,19 @@ func (g *Guard) verifier(types []string, remember int) (*jwt.Cache[*Token], erro
 }
 
 // newToken is made once for each verification, and shared by all requests that bring the token.
-func (g *Guard) newToken(c *jwt.Claims) *Token {
-	t := &Token{
+func (g *Guard) newToken(c *jwt.Claims) Token {
+	t := Token{
 		Claims: c, guard: g,
 		typ: c.Type(), kind: c.String("type"), kinded: c.Has("type"), bound: c.Has("cnf"),
 	}
+	switch t.kind { // not as a part of the claims, which a look-up then need not read
+	case "access":
+		t.kind = "access"
+	case "refresh":
+		t.kind = "refresh"
+	}
 	if list, ok := g.cfg.Revocations.(*RevocationList); ok {
-		list.prepare(t)
+		list.prepare(&t)
 	}
 	return t
 }

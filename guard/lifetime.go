@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,9 +23,10 @@ import (
 //
 // Its cause is an *Error: TokenExpired from the instant at which the Guard that verified the token
 // refuses it, exp and Leeway by the Guard's clock; TokenRevoked as soon as its Revocations say so;
-// Unavailable when they cannot say, or are stale, which answers requests with 503 at that time. A
-// Revocations that is no Watcher is asked every second. Routes with SkipRevocation are asked for
-// too: what ends later does harm there. A token that no Guard verified ends at its exp alone, and
+// Unavailable when they cannot say within 5 s, or are stale, which answers requests with 503 at that
+// time. A Revocations that is no Watcher is asked every second; exp counts also while one that does
+// not heed its context is still asked. Routes with SkipRevocation are asked for too: what ends later
+// does harm there. A token that no Guard verified ends at its exp alone, and
 // one without exp (InsecureNoExpiry) when it is revoked.
 //
 // Without an Identity it is ctx itself: nobody, let in by Optional, does not expire. What has ended
@@ -43,8 +45,8 @@ func Lifetime(ctx context.Context) context.Context {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.token.Store(t)
-	l.timer = time.AfterFunc(lookAgain, l.look)
-	l.unwatch = t.watch(l.look)
+	l.timer = time.AfterFunc(lookAgain, l.tick)
+	l.unwatch = watchFor(t.verifiedBy().cfg.Revocations, t, l.look)
 	l.keep = context.AfterFunc(inner, l.release)
 	l.judge()
 	return l
@@ -70,23 +72,25 @@ func Extend(life context.Context, newer *Token) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.judge()
-	if l.Err() != nil {
-		return fmt.Errorf("guard: extend lifetime that has ended: %w", context.Cause(l))
+	if err := l.ended(); err != nil {
+		return err
 	}
 	if err := l.token.Load().refuseSuccessor(newer); err != nil {
 		return err
 	}
-	unwatch := newer.watch(l.look) // before it is judged: what is revoked in between wakes
-	wait, err := newer.counts(l)
+	unwatch := watchFor(newer.verifiedBy().cfg.Revocations, newer, l.look) // before it is judged: what is revoked in between wakes
+	left, err := newer.left()
+	if err == nil {
+		err = newer.refuseRevoked(l, left)
+	}
 	if err != nil {
 		unwatch()
 		return err
 	}
 	l.unwatch()
 	l.unwatch = unwatch
-	l.token.Store(newer)
-	l.timer.Reset(wait)
-	return nil
+	l.token.Store(newer) // for which the timer does not come too late
+	return l.ended()
 }
 
 var (
@@ -97,10 +101,13 @@ var (
 )
 
 // lookAgain bounds how long a timer runs: it does not count the sleep of a machine, nor the steps
-// of its clock. lookEvery is for a Revocations that is no Watcher.
+// of its clock. lookEvery is for a Revocations that is no Watcher, lookSoon for when it is being
+// asked already, and askTime is how long it may take.
 const (
 	lookAgain = time.Minute
 	lookEvery = time.Second
+	lookSoon  = 100 * time.Millisecond
+	askTime   = 5 * time.Second
 )
 
 type lifetimeKey struct{}
@@ -111,9 +118,9 @@ type lifetime struct {
 	context.Context // ends with it
 	end             context.CancelCauseFunc
 	token           atomic.Pointer[Token]
+	timer           *time.Timer // set by Lifetime
 
 	mu      sync.Mutex // guards what follows, and that one token is exchanged or judged at a time
-	timer   *time.Timer
 	unwatch func()
 	keep    func() bool // has release not called; false where it is under way
 }
@@ -129,27 +136,60 @@ func (l *lifetime) Value(key any) any {
 	return l.Context.Value(key)
 }
 
-// look is called by the timer, and when the token may have been revoked.
+// look is called when the token may have been revoked. Whoever tells has others to tell and does
+// not wait: if the token is being judged, or exchanged, the timer judges it once more.
 func (l *lifetime) look() {
-	l.mu.Lock()
+	if !l.mu.TryLock() {
+		l.timer.Reset(0)
+		return
+	}
 	defer l.mu.Unlock()
 	l.judge()
 }
 
-// judge ends the lifetime if its token no longer counts. l.mu is held.
+// tick is called by the timer. It does not wait either: Revocations that do not answer must not keep
+// alive what has expired.
+func (l *lifetime) tick() {
+	if l.mu.TryLock() {
+		defer l.mu.Unlock()
+		l.judge()
+		return
+	}
+	left, err := l.token.Load().left()
+	if err != nil {
+		l.end(err) // release frees, when it can
+		return
+	}
+	l.timer.Reset(min(left, lookSoon))
+}
+
+// judge ends the lifetime if its token no longer counts. The timer is set before Revocations are
+// asked, who may hang, or answer before what look is then called for. l.mu is held.
 func (l *lifetime) judge() {
 	if l.Err() != nil {
 		return // released, or about to be: the timer is not to be set again
 	}
-	wait, err := l.token.Load().counts(l)
+	t := l.token.Load()
+	left, err := t.left()
 	if err == nil {
-		l.timer.Reset(wait)
+		l.timer.Reset(min(left, t.lookAfter()))
+		err = t.refuseRevoked(l, left)
+	}
+	if err == nil {
 		return
 	}
 	if l.keep() { // and not from a goroutine for each of many that end at once
 		l.free()
 	}
 	l.end(err)
+}
+
+// ended says why the lifetime cannot be extended any more.
+func (l *lifetime) ended() error {
+	if l.Err() == nil {
+		return nil
+	}
+	return fmt.Errorf("guard: extend lifetime that has ended: %w", context.Cause(l))
 }
 
 // release is called when the context that the lifetime came from has ended.
@@ -164,31 +204,40 @@ func (l *lifetime) free() {
 	l.unwatch()
 }
 
-// watch has look called when t may be revoked, where that can be watched.
-func (t *Token) watch(look func()) (stop func()) {
-	if w, ok := t.verifiedBy().cfg.Revocations.(Watcher); ok {
-		return w.Watch(t, look)
+// left is how long t has until it expires.
+func (t *Token) left() (time.Duration, *Error) {
+	g, exp := t.verifiedBy(), t.ExpiresAt()
+	if exp.IsZero() {
+		return math.MaxInt64, nil
 	}
-	return func() {}
+	left := exp.Add(g.cfg.Leeway).Sub(g.cfg.Now())
+	if left <= 0 {
+		return 0, g.refuse(TokenExpired, jwt.ErrExpired)
+	}
+	return max(left, time.Millisecond), nil
 }
 
-// counts says after what time to ask again whether t counts, or why it does not.
-func (t *Token) counts(ctx context.Context) (time.Duration, *Error) {
-	g, wait := t.verifiedBy(), lookAgain
-	if r := g.cfg.Revocations; r != nil && !tells(r) {
-		wait = lookEvery
+// lookAfter is when to ask again whether t is revoked.
+func (t *Token) lookAfter() time.Duration {
+	if r := t.verifiedBy().cfg.Revocations; r != nil && !tells(r) {
+		return lookEvery
 	}
-	if exp := t.ExpiresAt(); !exp.IsZero() {
-		left := exp.Add(g.cfg.Leeway).Sub(g.cfg.Now())
-		if left <= 0 {
-			return 0, g.refuse(TokenExpired, jwt.ErrExpired)
-		}
-		wait = max(min(wait, left), time.Millisecond)
+	return lookAgain
+}
+
+// refuseRevoked says why t, which has so much time left, no longer counts.
+func (t *Token) refuseRevoked(ctx context.Context, left time.Duration) *Error {
+	g := t.verifiedBy()
+	ctx, cancel := context.WithTimeout(ctx, min(left, askTime))
+	defer cancel()
+	err := g.checkRevoked(ctx, &g.base, t, time.Time{})
+	if err == nil {
+		return nil
 	}
-	if err := g.checkRevoked(ctx, &g.base, t, time.Time{}); err != nil {
-		return 0, g.refuse(err.Reason, err.Cause)
+	if _, expired := t.left(); expired != nil { // which is why they could not say
+		return expired
 	}
-	return wait, nil
+	return g.refuse(err.Reason, err.Cause)
 }
 
 // refuseSuccessor says why newer cannot take the place of t.

@@ -19,7 +19,7 @@ type Requirement struct{ apply func(*Guard, *policy) error }
 type policy struct {
 	guard *Guard
 	sourceSet
-	verifier       *jwt.Cache[*Token]
+	verifier       *jwt.Cache[Token]
 	from           bool // From has chosen the sources
 	exempt         *exemption
 	optional       bool

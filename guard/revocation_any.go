@@ -39,9 +39,7 @@ func (rs anyRevocation) Revoked(ctx context.Context, t *Token) (bool, error) {
 func (rs anyRevocation) Watch(t *Token, revoked func()) (stop func()) {
 	var stops []func()
 	for _, r := range rs {
-		if w, ok := r.(Watcher); ok {
-			stops = append(stops, w.Watch(t, revoked))
-		}
+		stops = append(stops, watchFor(r, t, revoked))
 	}
 	return func() {
 		for _, stop := range stops {

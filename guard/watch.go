@@ -14,11 +14,23 @@ type Watcher interface {
 	// Watch has revoked called when Revoked begins to answer otherwise than (false, nil) for t, and
 	// perhaps again, until stop is called. Ask Revoked after Watch has returned for what was so
 	// before; then nothing is missed. revoked is called by another goroutine, which holds no lock
-	// that stop takes, and does not block.
+	// that stop takes, and does not block. A struct with a Revoked of its own that embeds a
+	// *RevocationList has its Watch too, which tells of the list alone: write one, or name the field.
 	Watch(t *Token, revoked func()) (stop func())
 }
 
 var _ Watcher = (*RevocationList)(nil)
+
+// watchFor has revoked called when t may be revoked, where r can tell. stop is never nil.
+func watchFor(r Revocations, t *Token, revoked func()) (stop func()) {
+	if w, ok := r.(Watcher); ok {
+		stop = w.Watch(t, revoked)
+	}
+	if stop == nil {
+		stop = func() {}
+	}
+	return stop
+}
 
 // Watch implements Watcher. revoked is called as soon as Add or Reset has made the token count no
 // more, and within a second when the list has become stale; whoever adds does not wait for it. A

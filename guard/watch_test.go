@@ -2,7 +2,9 @@ package guard
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,7 +14,7 @@ import (
 	"github.com/sandi-auth/sandi/jwt"
 )
 
-// tokens are verified, with these sid.
+// tokens are verified, with these sid; of the same subject where they differ by primes alone.
 func tokens(tb testing.TB, list *RevocationList, sids ...string) []*Token {
 	tb.Helper()
 	key, err := jwt.NewKey(jwt.HS256, "k1", []byte("a test key of 32 bytes and more!"))
@@ -30,7 +32,7 @@ func tokens(tb testing.TB, list *RevocationList, sids ...string) []*Token {
 	var out []*Token
 	for _, sid := range sids {
 		signed, err := jwt.Sign(key, "at+jwt", map[string]any{
-			"iss": "i", "aud": "a", "sub": "user of " + sid, "client_id": "app", "jti": "token of " + sid, "sid": sid,
+			"iss": "i", "aud": "a", "sub": "user of " + strings.TrimRight(sid, "'"), "client_id": "app", "jti": "token of " + sid, "sid": sid,
 			"iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
 		})
 		if err != nil {
@@ -60,9 +62,11 @@ func TestWatchersAreFreed(t *testing.T) {
 		l.Touch()
 		toks := tokens(t, l, names(4)...)
 		parent, cancel := context.WithCancel(t.Context())
-		Lifetime(WithIdentity(t.Context(), toks[0]))
-		Lifetime(WithIdentity(parent, toks[1]))
-		Lifetime(WithIdentity(t.Context(), toks[2])) // expires
+		lives := []context.Context{
+			Lifetime(WithIdentity(t.Context(), toks[0])),
+			Lifetime(WithIdentity(parent, toks[1])),
+			Lifetime(WithIdentity(t.Context(), toks[2])), // expires
+		}
 		stop := l.Watch(toks[3], func() {})
 		l.Add(RevocationEntry{Kind: RevokedSession, Handle: "s0"})
 		cancel()
@@ -73,7 +77,32 @@ func TestWatchersAreFreed(t *testing.T) {
 		if w := &l.watchers; len(w.by) != 0 || w.stale != nil {
 			t.Errorf("%d things are watched, timer %v", len(w.by), w.stale)
 		}
+		for i, life := range lives {
+			if life.(*lifetime).timer.Stop() {
+				t.Errorf("timer %d goes on", i)
+			}
+		}
 	})
+}
+
+// Of an extended lifetime the newer token alone is watched, and nothing of one that was refused.
+func TestExtendWatchesOne(t *testing.T) {
+	t.Parallel()
+	l := NewRevocationList(RevocationListConfig{})
+	toks := tokens(t, l, "s", "s'", "s''")
+	life := Lifetime(WithIdentity(t.Context(), toks[0]))
+	l.Add(RevocationEntry{Kind: RevokedSession, Handle: "s''"})
+	if err := Extend(life, toks[1]); err != nil {
+		t.Fatal(err)
+	}
+	if err := Extend(life, toks[2]); !errors.Is(err, TokenRevoked) {
+		t.Fatal(err)
+	}
+	for sid, want := range map[string]int{"s": 0, "s'": 1, "s''": 0} {
+		if got := len(l.watchers.by[thing{RevokedSession, sid}]); got != want {
+			t.Errorf("%s: %d watch, want %d", sid, got, want)
+		}
+	}
 }
 
 // A callback that does not return, or that asks the list, holds up nobody who adds.

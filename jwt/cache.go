@@ -45,8 +45,8 @@ type cacheSet[T any] struct {
 	places [ways]atomic.Pointer[cached[T]]
 }
 
-// cached is a verified token. It is never changed. All that a look-up compares, but for the bytes
-// of the token, is one cache line.
+// cached is a verified token. It is never changed. All that a look-up reads but the bytes of the
+// token stands together.
 type cached[T any] struct {
 	hash  uint64
 	token string
@@ -77,15 +77,15 @@ const (
 // NewCache makes a cache of size tokens before v, rounded down to a multiple of seven; below that
 // it remembers none. A place takes about 2 KB for a token of ordinary size, 24 KB at the very most,
 // and nine bytes while it is empty. read makes of verified claims what Verify returns for the token. It is called
-// once a verification, and what it returns is shared by all who bring the token: it must be
-// immutable.
+// once a verification, and what it returns is shared by all who bring the token: nobody may change
+// it.
 func NewCache[T any](v *Verifier, size int, read func(*Claims) T) *Cache[T] {
 	return &Cache[T]{v: v, read: read, seed: maphash.MakeSeed(), sets: make([]cacheSet[T], max(size, 0)/ways)}
 }
 
 // Verify is Verifier.Verify; a token that is remembered is answered for also where ctx has ended.
 // at is the time that exp was compared with, for a caller that goes on to compare times.
-func (c *Cache[T]) Verify(ctx context.Context, token string) (value T, at time.Time, err error) {
+func (c *Cache[T]) Verify(ctx context.Context, token string) (value *T, at time.Time, err error) {
 	at = c.v.c.Now()
 	hash := uint64(0)
 	remember := len(c.sets) > 0 && len(token) <= min(maxCached, c.v.c.MaxSize)
@@ -93,26 +93,28 @@ func (c *Cache[T]) Verify(ctx context.Context, token string) (value T, at time.T
 		hash = maphash.String(c.seed, token)
 		if known := c.find(token, hash); known != nil {
 			if err := known.live(at); err != nil {
-				return value, at, err
+				return nil, at, err
 			}
-			return known.value, at, nil
+			return &known.value, at, nil
 		}
 	}
 	t, err := c.v.open(ctx, token)
 	if err != nil {
-		return value, at, err
+		return nil, at, err
 	}
 	at = c.v.c.Now() // it may have waited for keys
 	claims := &Claims{shared: true}
 	if err := c.v.c.accept(claims, t, at); err != nil {
-		return value, at, err
+		return nil, at, err
 	}
-	value = c.read(claims)
 	if remember && c.v.c.Keys.KeySet() == t.set {
 		from, until := c.v.c.window(claims)
-		c.put(&cached[T]{hash, strings.Clone(token), t.set, from, until, value}, at)
+		e := &cached[T]{hash, strings.Clone(token), t.set, from, until, c.read(claims)}
+		c.put(e, at)
+		return &e.value, at, nil
 	}
-	return value, at, nil
+	made := c.read(claims)
+	return &made, at, nil
 }
 
 func (c *Cache[T]) set(hash uint64) *cacheSet[T] {

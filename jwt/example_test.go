@@ -212,7 +212,7 @@ func ExampleCache() {
 	subjects := jwt.NewCache(v, 1000, (*jwt.Claims).Subject)
 	for range 2 { // the second time without a look at the signature
 		subject, _, err := subjects.Verify(context.Background(), token)
-		fmt.Println(subject, err)
+		fmt.Println(*subject, err)
 	}
 	// Output:
 	// user1 <nil>
