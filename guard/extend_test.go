@@ -81,18 +81,32 @@ func TestExtendRefuses(t *testing.T) {
 		if guard.Identity(life) != tok {
 			t.Error("Identity has changed")
 		}
-		eternal := newSockets(t, func(c *guard.Config) { c.InsecureNoExpiry = true })
-		if err := guard.Extend(eternal.life(eternal.token(map[string]any{"exp": nil})), eternal.token(nil)); !errors.Is(err, guard.TokenInvalid) {
-			t.Errorf("token that expires for one that does not: %v, want %s", err, guard.TokenInvalid)
-		}
-		own := func(t *guard.Token) *guard.Token { return &guard.Token{Claims: t.Claims} }
-		if err := guard.Extend(w.life(own(tok)), own(tests["a refresh token"].newer)); !errors.Is(err, guard.TokenWrongType) {
-			t.Errorf("refresh token that no guard verified: %v, want %s", err, guard.TokenWrongType)
-		}
 		if err := guard.Extend(t.Context(), tok); err == nil {
 			t.Error("a context that is no lifetime was extended")
 		}
 		w.list.Add(guard.RevocationEntry{Kind: guard.RevokedSession, Handle: "s1"})
 		wantEnded(t, life, guard.TokenRevoked)
+	})
+}
+
+// Nor does what expires follow what does not, or a refresh token what no guard verified.
+func TestExtendRefusesOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		eternal := newSockets(t, func(c *guard.Config) { c.InsecureNoExpiry = true })
+		if err := guard.Extend(eternal.life(eternal.token(map[string]any{"exp": nil})), eternal.token(nil)); !errors.Is(err, guard.TokenInvalid) {
+			t.Errorf("token that expires for one that does not: %v, want %s", err, guard.TokenInvalid)
+		}
+		lax := newSockets(t, func(c *guard.Config) { c.InsecureAnyType = true })
+		refresh, err := lax.g.CheckToken(t.Context(), lax.s.sign("at+jwt", map[string]any{
+			"type": "refresh", "iat": time.Now().Unix(), "exp": time.Now().Add(10 * time.Minute).Unix(),
+		}), guard.Refresh())
+		if err != nil {
+			t.Fatal(err)
+		}
+		own := func(t *guard.Token) *guard.Token { return &guard.Token{Claims: t.Claims} }
+		if err := guard.Extend(lax.life(own(lax.token(nil))), own(refresh)); !errors.Is(err, guard.TokenWrongType) {
+			t.Errorf("refresh token that no guard verified: %v, want %s", err, guard.TokenWrongType)
+		}
 	})
 }

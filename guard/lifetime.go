@@ -79,9 +79,9 @@ func Extend(life context.Context, newer *Token) error {
 		return err
 	}
 	unwatch := watchFor(newer.verifiedBy().cfg.Revocations, newer, l.look) // before it is judged: what is revoked in between wakes
-	left, err := newer.left()
+	_, err := newer.left()
 	if err == nil {
-		err = newer.refuseRevoked(l, left)
+		err = newer.refuseRevoked(l)
 	}
 	if err != nil {
 		unwatch()
@@ -173,7 +173,7 @@ func (l *lifetime) judge() {
 	left, err := t.left()
 	if err == nil {
 		l.timer.Reset(min(left, t.lookAfter()))
-		err = t.refuseRevoked(l, left)
+		err = t.refuseRevoked(l)
 	}
 	if err == nil {
 		return
@@ -225,19 +225,15 @@ func (t *Token) lookAfter() time.Duration {
 	return lookAgain
 }
 
-// refuseRevoked says why t, which has so much time left, no longer counts.
-func (t *Token) refuseRevoked(ctx context.Context, left time.Duration) *Error {
+// refuseRevoked says why t no longer counts, though it may not have expired. ctx ends when it does.
+func (t *Token) refuseRevoked(ctx context.Context) *Error {
 	g := t.verifiedBy()
-	ctx, cancel := context.WithTimeout(ctx, min(left, askTime))
+	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	err := g.checkRevoked(ctx, &g.base, t, time.Time{})
-	if err == nil {
-		return nil
+	if err := g.checkRevoked(ctx, &g.base, t, time.Time{}); err != nil {
+		return g.refuse(err.Reason, err.Cause)
 	}
-	if _, expired := t.left(); expired != nil { // which is why they could not say
-		return expired
-	}
-	return g.refuse(err.Reason, err.Cause)
+	return nil
 }
 
 // refuseSuccessor says why newer cannot take the place of t.

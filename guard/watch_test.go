@@ -72,15 +72,19 @@ func TestWatchersAreFreed(t *testing.T) {
 		cancel()
 		stop()
 		stop()
+		synctest.Wait()
+		stopped := func(i int) {
+			if lives[i].(*lifetime).timer.Stop() {
+				t.Errorf("timer of lifetime %d goes on", i)
+			}
+		}
+		stopped(0)
+		stopped(1)
 		time.Sleep(time.Hour)
 		synctest.Wait()
+		stopped(2)
 		if w := &l.watchers; len(w.by) != 0 || w.stale != nil {
 			t.Errorf("%d things are watched, timer %v", len(w.by), w.stale)
-		}
-		for i, life := range lives {
-			if life.(*lifetime).timer.Stop() {
-				t.Errorf("timer %d goes on", i)
-			}
 		}
 	})
 }

@@ -38,7 +38,7 @@ func newFed(t *testing.T) (*world, *revocation.Feed, *counted) {
 // read expects these seqs, of the history that it returns.
 func read(t *testing.T, f *revocation.Feed, epoch string, after int64, wait time.Duration, wantReset bool, want ...int64) string {
 	t.Helper()
-	p, reset, err := f.Read(t.Context(), epoch, after, wait)
+	p, reset, err := f.Read(t.Context(), "orders", epoch, after, wait)
 	if err != nil || reset != wantReset || len(p.Entries) != len(want) {
 		t.Fatalf("got %+v, reset %v, %v; want %v", p, reset, err, want)
 	}
@@ -122,6 +122,13 @@ func TestFeedNewHistory(t *testing.T) {
 		w.revoke()
 		w.exec(`DELETE FROM revocations WHERE seq < 3; UPDATE meta SET value = 'restored' WHERE name = 'epoch'`)
 		wg.Wait()
+		begun := time.Now()
+		wg.Go(func() { read(t, feed, "restored", 3, time.Minute, true) })
+		synctest.Wait()
+		w.exec(`DELETE FROM revocations; UPDATE meta SET value = 'empty' WHERE name = 'epoch'`)
+		if wg.Wait(); time.Since(begun) > time.Second {
+			t.Errorf("told of an empty history after %s", time.Since(begun))
+		}
 	})
 }
 
@@ -137,7 +144,7 @@ func TestFeedOfTheFarBehind(t *testing.T) {
 		var after int64
 		epoch, pages := "", 0
 		for ; after < 3500; pages++ {
-			p, _, err := feed.Read(t.Context(), epoch, after, 0)
+			p, _, err := feed.Read(t.Context(), "orders", epoch, after, 0)
 			if err != nil || len(p.Entries) == 0 || p.Entries[0].Seq != after+1 || p.Head != 3500 {
 				t.Fatalf("after %d: %d entries, head %d, %v", after, len(p.Entries), p.Head, err)
 			}
@@ -158,7 +165,7 @@ func TestFeedBehind(t *testing.T) {
 		defer w.run()()
 		epoch := read(t, feed, "", 0, 0, true)
 		w.exec(`ALTER TABLE meta RENAME TO lost`)
-		if _, _, err := feed.Read(t.Context(), epoch, 0, 10*time.Second); !errors.Is(err, revocation.ErrBehind) {
+		if _, _, err := feed.Read(t.Context(), "orders", epoch, 0, 10*time.Second); !errors.Is(err, revocation.ErrBehind) {
 			t.Errorf("got %v, want ErrBehind", err)
 		}
 		w.exec(`ALTER TABLE lost RENAME TO meta`)
@@ -167,7 +174,102 @@ func TestFeedBehind(t *testing.T) {
 	})
 }
 
-// TestFeedLetsGo: a stop, and a reader who has gone, end the wait; and not all may wait.
+// TestFeedOfTwoProcesses: what a reader knows from another process, which read the store later, is not reset here.
+func TestFeedOfTwoProcesses(t *testing.T) {
+	t.Parallel()
+	for name, statement := range map[string]string{"news": `SELECT 1`, "new history": `UPDATE meta SET value = 'restored' WHERE name = 'epoch'`} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w, here, _ := newFed(t)
+				there := revocation.NewFeed(w.db, time.Now)
+				ahead := revocation.NewFollower(revocation.Config{Store: w.db, List: w.list, Feed: there})
+				w.revoke()
+				w.exec(statement)
+				if err := ahead.Load(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				epoch := read(t, there, "", 0, 0, true, 1)
+				read(t, here, epoch, 1, time.Second, false)
+				defer w.run()() // only now it reads what it is asked about
+				var wg sync.WaitGroup
+				wg.Go(func() { read(t, here, epoch, 1, time.Minute, false, 2) })
+				synctest.Wait()
+				w.revoke()
+				wg.Wait()
+			})
+		})
+	}
+}
+
+// torn is a store of which the second page cannot be read.
+type torn struct{ revocation.Store }
+
+func (s torn) Revocations(ctx context.Context, after int64, limit int) (revocation.Page, error) {
+	if after == 1000 {
+		return revocation.Page{}, errors.New("connection lost")
+	}
+	return s.Store.Revocations(ctx, after, limit)
+}
+
+// TestFeedHalfLoaded: a reader never takes the pages that were loaded so far for the whole history.
+func TestFeedHalfLoaded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, feed, _ := newFed(t)
+		old := read(t, feed, "", 0, 0, true)
+		w.Follower = revocation.NewFollower(revocation.Config{Store: torn{w.db}, List: w.list, Feed: feed})
+		defer w.run()()
+		w.exec(`UPDATE meta SET value = 'restored' WHERE name = 'epoch'; WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500)
+			INSERT INTO revocations (kind, handle, not_before, expires_at) SELECT 'session', 's' || i, 0, 1 FROM n`)
+		time.Sleep(time.Second)
+		p, reset, err := feed.Read(t.Context(), "orders", old, 0, 0)
+		if err != nil || !reset || len(p.Entries) != 1000 || p.Head != 1500 {
+			t.Fatalf("first page: %d entries, head %d, reset %v, %v", len(p.Entries), p.Head, reset, err)
+		}
+		p, reset, err = feed.Read(t.Context(), "orders", p.Epoch, 1000, 0)
+		if err != nil || reset || len(p.Entries) != 500 || p.Head != 1500 {
+			t.Errorf("second page: %d entries, head %d, reset %v, %v", len(p.Entries), p.Head, reset, err)
+		}
+	})
+}
+
+// TestFeedBusy: not all may read at a time, and one reader does not take the others' places.
+func TestFeedBusy(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, feed, _ := newFed(t)
+		defer w.run()()
+		epoch := read(t, feed, "", 0, 0, true)
+		var wg sync.WaitGroup
+		names := []string{"mallory", "stock", "bills", "mail", "shop"}
+		for _, name := range names {
+			read(t, feed, epoch, 0, 0, false)
+			for range 200 {
+				wg.Go(func() {
+					if _, _, err := feed.Read(t.Context(), name, epoch, 0, time.Second); err != nil {
+						t.Errorf("%s: %v", name, err)
+					}
+				})
+			}
+			synctest.Wait()
+			if _, _, err := feed.Read(t.Context(), name, epoch, 0, 0); !errors.Is(err, revocation.ErrBusy) {
+				t.Errorf("%s 201 times: %v, want ErrBusy", name, err)
+			}
+		}
+		if _, _, err := feed.Read(t.Context(), "orders", epoch, 0, 0); !errors.Is(err, revocation.ErrBusy) || feed.Waiting() != 1000 {
+			t.Errorf("beside %d: %v, want ErrBusy", feed.Waiting(), err)
+		}
+		wg.Wait()
+		for _, name := range append(names, "orders") {
+			if _, _, err := feed.Read(t.Context(), name, epoch, 0, 0); err != nil || feed.Waiting() != 0 {
+				t.Errorf("%s afterwards, beside %d: %v", name, feed.Waiting(), err)
+			}
+		}
+	})
+}
+
+// TestFeedLetsGo: a stop, and a reader who has gone, end the wait.
 func TestFeedLetsGo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -176,19 +278,14 @@ func TestFeedLetsGo(t *testing.T) {
 		epoch := read(t, feed, "", 0, 0, true)
 		begun := time.Now()
 		var wg sync.WaitGroup
-		for range 1000 {
-			wg.Go(func() { read(t, feed, epoch, 0, time.Minute, false) })
-		}
+		wg.Go(func() { read(t, feed, epoch, 0, time.Minute, false) })
 		synctest.Wait()
-		if _, _, err := feed.Read(t.Context(), epoch, 0, 0); !errors.Is(err, revocation.ErrBusy) {
-			t.Errorf("got %v, want ErrBusy", err)
-		}
 		feed.Close()
 		feed.Close()
 		wg.Wait()
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, _, err := feed.Read(ctx, epoch, 0, time.Minute); err != nil || !time.Now().Equal(begun) {
+		if _, _, err := feed.Read(ctx, "orders", epoch, 0, time.Minute); err != nil || !time.Now().Equal(begun) {
 			t.Errorf("%v after %s", err, time.Since(begun))
 		}
 	})

@@ -3,6 +3,7 @@ package revocation
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -19,16 +20,27 @@ type List interface {
 	Prune() int
 }
 
-// Apply adds entries to a list. As the store's hook it makes a revocation count
-// in this process before its caller is answered.
-func Apply(l List, entries []Entry) { l.Add(forList(entries)...) }
+// Apply adds entries to a list. As the store's hook it makes a revocation count in this process
+// before its caller is answered. It fails, and adds none, where one is of a kind that is not known
+// here, which a newer version has put into the store.
+func Apply(l List, entries []Entry) error {
+	es, err := forList(entries)
+	if err != nil {
+		return err
+	}
+	l.Add(es...)
+	return nil
+}
 
-func forList(entries []Entry) []guard.RevocationEntry {
+func forList(entries []Entry) ([]guard.RevocationEntry, error) {
 	out := make([]guard.RevocationEntry, len(entries))
 	for i, e := range entries {
-		out[i] = guard.RevocationEntry{Kind: string(e.Kind), Handle: e.Handle, NotBefore: e.NotBefore, ExpiresAt: e.ExpiresAt}
+		if !e.Kind.known() || e.Handle == "" {
+			return nil, fmt.Errorf("revocation %d is of the kind %q and the handle %q, which stop nothing here: has a newer version written it?", e.Seq, e.Kind, e.Handle)
+		}
+		out[i] = guard.RevocationEntry{Kind: guard.RevocationKind(e.Kind), Handle: e.Handle, NotBefore: e.NotBefore, ExpiresAt: e.ExpiresAt}
 	}
-	return out
+	return out, nil
 }
 
 // Config is what NewFollower needs. Store and List are required.
@@ -138,9 +150,11 @@ func (f *Follower) follow(ctx context.Context) error {
 			}
 			continue // to what was revoked while it loaded
 		}
+		if err := Apply(f.list, p.Entries); err != nil {
+			return err // again and again, so that the list goes stale and requests get 503
+		}
 		f.loaded, f.epoch = true, p.Epoch
 		f.advance(p)
-		Apply(f.list, p.Entries)
 		if len(p.Entries) < pageSize {
 			f.list.Touch()
 			return nil
@@ -157,8 +171,12 @@ func (f *Follower) reload(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		es, err := forList(p.Entries)
+		if err != nil {
+			return err
+		}
 		f.advance(p)
-		all = append(all, forList(p.Entries)...)
+		all = append(all, es...)
 		if len(p.Entries) < pageSize {
 			f.list.Reset(all)
 			f.epoch = p.Epoch

@@ -160,6 +160,66 @@ func TestUnreadableFeed(t *testing.T) {
 	})
 }
 
+// TestUnknownKind: what a newer version wrote is not taken for nothing, neither at the end of the feed nor in a new
+// history: the list is as it was and not called fresh, until the entry is gone.
+// secure-defaults 23c, 23d
+func TestUnknownKind(t *testing.T) {
+	t.Parallel()
+	const unknown = `INSERT INTO revocations (kind, handle, not_before, expires_at) VALUES ('galaxy', 'h', 0, 1)`
+	for name, change := range map[string]string{
+		"news":    unknown,
+		"history": `DELETE FROM revocations; UPDATE meta SET value = 'restored' WHERE name = 'epoch'; ` + unknown,
+		"handle":  `INSERT INTO revocations (kind, handle, not_before, expires_at) VALUES ('user', '', 0, 1)`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				a := w.revoke()
+				if err := w.Load(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				defer w.run()()
+				w.exec(change)
+				w.revoke()
+				time.Sleep(time.Second)
+				synctest.Wait()
+				before := w.list.touches()
+				time.Sleep(30 * time.Second)
+				synctest.Wait()
+				w.want(a)
+				if got := w.list.touches(); got != before {
+					t.Errorf("touched %d times", got-before)
+				}
+				w.exec(`DELETE FROM revocations WHERE kind = 'galaxy' OR handle = ''`)
+				time.Sleep(time.Second)
+				synctest.Wait()
+				if w.list.touches() == before {
+					t.Error("not touched after the entry was gone")
+				}
+			})
+		})
+	}
+}
+
+// TestKinds: what a store can hold is what a list knows, under the same names.
+func TestKinds(t *testing.T) {
+	t.Parallel()
+	kinds := map[revocation.Kind]guard.RevocationKind{
+		revocation.Session: guard.RevokedSession, revocation.Token: guard.RevokedToken, revocation.User: guard.RevokedUser,
+		revocation.Client: guard.RevokedClient, revocation.Roles: guard.RevokedRoles, revocation.Key: guard.RevokedKey,
+	}
+	l := guard.NewRevocationList(guard.RevocationListConfig{})
+	for kind, want := range kinds {
+		if err := revocation.Apply(l, []revocation.Entry{{Kind: kind, Handle: "h"}}); err != nil || string(kind) != string(want) {
+			t.Errorf("%s is %s in a list: %v", kind, want, err)
+		}
+	}
+	if l.Len() != len(kinds) {
+		t.Errorf("%d entries of %d kinds", l.Len(), len(kinds))
+	}
+}
+
 // TestPurge clears expired rows away and keeps the others.
 func TestPurge(t *testing.T) {
 	t.Parallel()
@@ -187,8 +247,12 @@ func TestHook(t *testing.T) {
 	t.Parallel()
 	l := guard.NewRevocationList(guard.RevocationListConfig{})
 	db, err := store.Open(t.Context(), store.Config{
-		URL:     "sqlite:" + filepath.Join(t.TempDir(), "sandi.db"),
-		Revoked: func(es []revocation.Entry) { revocation.Apply(l, es) },
+		URL: "sqlite:" + filepath.Join(t.TempDir(), "sandi.db"),
+		Revoked: func(es []revocation.Entry) {
+			if err := revocation.Apply(l, es); err != nil {
+				t.Error(err)
+			}
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

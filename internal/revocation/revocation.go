@@ -25,6 +25,15 @@ const (
 	Key     Kind = "key"     // handle: the kid
 )
 
+// known says whether this version knows what the kind stops.
+func (k Kind) known() bool {
+	switch k {
+	case Session, Token, User, Client, Roles, Key:
+		return true
+	}
+	return false
+}
+
 // Entry is one row of the list.
 type Entry struct {
 	Seq       int64 // assigned by the store, ascending

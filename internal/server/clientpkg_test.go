@@ -18,7 +18,7 @@ func TestClientPackage(t *testing.T) {
 	r := start(t, nil)
 	var saved []string
 	fetch, err := client.Login(client.LoginConfig{
-		URL: r.url + "/api/auth", Username: "user1", Password: "password1", Transport: plain(t).Transport,
+		URL: r.url + "/api/auth", Username: "user1", Password: "password1", Base: plain(t).Transport,
 		Save: func(_ context.Context, refresh client.Secret) error {
 			saved = append(saved, refresh.Reveal())
 			return nil
@@ -74,7 +74,7 @@ func TestClientPackageRotation(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil)
 	wire := &losing{RoundTripper: plain(t).Transport}
-	login := client.LoginConfig{URL: r.url + "/api/auth", Username: "user1", Password: "password1", Transport: wire}
+	login := client.LoginConfig{URL: r.url + "/api/auth", Username: "user1", Password: "password1", Base: wire}
 	fetch := func(f client.Fetch) client.Token {
 		t.Helper()
 		got, err := f(t.Context())

@@ -53,10 +53,10 @@ func (s *Server) readRevocations(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	// The request is read; what is left of http.Server.ReadTimeout would end a long wait.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	// What is left of http.Server.ReadTimeout would end a long wait; without any a body that never comes would be waited for.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(wait + 10*time.Second))
 	// 7 write
-	p, reset, err := s.feed.Read(r.Context(), epoch, after, wait)
+	p, reset, err := s.feed.Read(r.Context(), name, epoch, after, wait)
 	if errors.Is(err, revocation.ErrBehind) || errors.Is(err, revocation.ErrBusy) {
 		return &problem.Error{Kind: problem.Unavailable, Code: "temporarily_unavailable", RetryAfter: time.Second, Cause: err}
 	}

@@ -120,7 +120,9 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 	s.db, err = store.Open(ctx, store.Config{
 		URL: s.cfg.Store.URL, Now: s.now, Logger: s.log, AccessLifetime: s.cfg.Lifetimes().Access,
 		Revoked: func(entries []revocation.Entry) {
-			revocation.Apply(s.revocations, entries)
+			if err := revocation.Apply(s.revocations, entries); err != nil { // the Follower fails for it too, and then requests get 503
+				s.log.Error("revocation does not count here", "error", err)
+			}
 			if s.feed != nil { // else the store is still being opened
 				s.feed.Nudge()
 			}
@@ -229,11 +231,10 @@ func (s *Server) wireSurfaces(context.Context) error {
 
 // hosts are the names that a listener known as host answers for: itself, and where that is loopback, loopback's other spellings.
 func hosts(host string) []string {
-	h := strings.ToLower(host)
-	if ip := net.ParseIP(h); h == "localhost" || ip != nil && ip.IsLoopback() {
-		return []string{h, "localhost", "127.0.0.1", "::1"}
+	if ip := net.ParseIP(host); strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback() {
+		return []string{host, "localhost", "127.0.0.1", "::1"}
 	}
-	return []string{h}
+	return []string{host}
 }
 
 // Addr is the address of the public listener.
