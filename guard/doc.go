@@ -62,7 +62,8 @@
 // # Ending tokens early
 //
 // Config.Revocations is asked about every token. A RevocationList is filled by
-// the program, or kept equal to a Sandi server's by a Follower. Lifetime is a
+// the program, with End where somebody signs out, or kept equal to a Sandi
+// server's by a Follower; AnyRevocation asks several. Lifetime is a
 // context that ends when the token does, for sockets and streams, and Extend
 // gives it a newer one.
 //
