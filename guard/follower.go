@@ -23,7 +23,8 @@ type FollowerConfig struct {
 	// goes into the Authorization header (RFC 6750 section 2.1) and nowhere else.
 	Credential func(ctx context.Context) (string, error)
 	// List is kept equal to the feed. Its MaxStaleness, at least 5 s, is how long it is trusted
-	// when the feed cannot be read: a minute is what a Sandi server grants itself.
+	// when the feed cannot be read: a minute is what a Sandi server grants itself. It counts from when
+	// the last answer was asked for, since an answer may be old when it arrives.
 	List *RevocationList
 	// RootCAs verify the server, default the system's.
 	RootCAs *x509.CertPool
@@ -57,7 +58,7 @@ const (
 //	g, err := guard.New(guard.Config{Revocations: list, ...})
 //
 // While the feed cannot be read the list is not touched, so that it becomes stale by itself and
-// requests get 503. It asks for news and waits up to 25 s for them, less where MaxStaleness is short;
+// requests get 503. It asks for news and waits for them a third of MaxStaleness, at most 25 s;
 // failures are tried again after 200 ms, then twice that, up to 10 s, jittered.
 type Follower struct {
 	cfg    FollowerConfig
@@ -144,7 +145,7 @@ func (f *Follower) wait() time.Duration {
 	case len(f.gaps) > 0:
 		return time.Second
 	}
-	return min(longestWait, f.cfg.List.maxStaleness/2).Truncate(time.Second)
+	return min(longestWait, f.cfg.List.maxStaleness/3).Truncate(time.Second)
 }
 
 // report logs the beginning and the end of an outage, not every failure.

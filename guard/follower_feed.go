@@ -33,7 +33,8 @@ type feedEntry struct {
 // stretch is what was read from some seq to the end of the feed.
 type stretch struct {
 	feedPage
-	from int64
+	from  int64
+	asked time.Time // by the list's clock, when its last page was
 }
 
 const maxFeedPage = 4 << 20 // bytes, of at most 1000 entries
@@ -45,12 +46,11 @@ var errHistory = errors.New("the server changed its history while it was read")
 func (f *Follower) follow(ctx context.Context, wait time.Duration) error {
 	begun := f.cfg.Now()
 	s, err := f.read(ctx, f.cursor(), wait)
+	if err == nil && !s.Reset && s.Head < f.last { // asked about a gap, a process that lags answered, or of a history that went back
+		s, err = f.read(ctx, f.last, 0) // which that resets
+	}
 	if err != nil {
 		return fmt.Errorf("guard: read revocation feed %s: %w", shown(f.url), err)
-	}
-	if !s.Reset && s.Head < f.last { // a history that went back under its own name
-		f.epoch = "" // so that it is read anew
-		return fmt.Errorf("guard: read revocation feed %s: %w", shown(f.url), errHistory)
 	}
 	entries := make([]RevocationEntry, len(s.Entries))
 	for i, e := range s.Entries {
@@ -71,7 +71,7 @@ func (f *Follower) follow(ctx context.Context, wait time.Duration) error {
 	}
 	f.epoch = s.Epoch
 	f.settle(s, begun)
-	f.cfg.List.Touch()
+	f.cfg.List.touchedAt(s.asked)
 	return nil
 }
 
@@ -87,6 +87,7 @@ func instant(milli int64) time.Time {
 func (f *Follower) read(ctx context.Context, after int64, wait time.Duration) (s stretch, err error) {
 	s.Epoch, s.from = f.epoch, after
 	for first := true; ; first = false {
+		s.asked = f.cfg.List.time()
 		p, err := f.ask(ctx, s.Epoch, after, wait)
 		if err != nil {
 			return s, err
@@ -94,7 +95,7 @@ func (f *Follower) read(ctx context.Context, after int64, wait time.Duration) (s
 		if p.Reset && first {
 			s.Reset, s.Epoch, s.from, after = true, p.Epoch, 0, 0
 		}
-		if p.Reset != (first && s.Reset) || p.Epoch != s.Epoch {
+		if p.Reset != (first && s.Reset) || p.Epoch != s.Epoch || p.Head < after {
 			return s, errHistory
 		}
 		s.Head = p.Head

@@ -41,7 +41,7 @@ func TestFollowGaps(t *testing.T) {
 				time.Sleep(gapLife)
 				w.requests()
 				time.Sleep(10 * time.Minute)
-				if n := w.requests(); n > 26 {
+				if n := w.requests(); n > 31 {
 					t.Errorf("asked %d times in ten quiet minutes", n)
 				}
 				if len(w.gaps) != 0 {

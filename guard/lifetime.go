@@ -47,7 +47,7 @@ func Lifetime(ctx context.Context) context.Context {
 	l.token.Store(t)
 	l.timer = time.AfterFunc(lookAgain, l.tick)
 	l.unwatch = watchFor(t.verifiedBy().cfg.Revocations, t, l.look)
-	l.keep = context.AfterFunc(inner, l.release)
+	l.keep = context.AfterFunc(inner, l.tick)
 	l.judge()
 	return l
 }
@@ -79,11 +79,7 @@ func Extend(life context.Context, newer *Token) error {
 		return err
 	}
 	unwatch := watchFor(newer.verifiedBy().cfg.Revocations, newer, l.look) // before it is judged: what is revoked in between wakes
-	_, err := newer.left()
-	if err == nil {
-		err = newer.refuseRevoked(l)
-	}
-	if err != nil {
+	if err := newer.refuseRevoked(l); err != nil {
 		unwatch()
 		return err
 	}
@@ -122,7 +118,7 @@ type lifetime struct {
 
 	mu      sync.Mutex // guards what follows, and that one token is exchanged or judged at a time
 	unwatch func()
-	keep    func() bool // has release not called; false where it is under way
+	keep    func() bool // has the end start no goroutine for tick
 }
 
 // Value implements context.Context.
@@ -147,27 +143,29 @@ func (l *lifetime) look() {
 	l.judge()
 }
 
-// tick is called by the timer. It does not wait either: Revocations that do not answer must not keep
-// alive what has expired.
+// tick is called by the timer, and when the context that the lifetime came from has ended. It does
+// not wait either: Revocations that do not answer must not keep alive what has expired.
 func (l *lifetime) tick() {
 	if l.mu.TryLock() {
 		defer l.mu.Unlock()
 		l.judge()
 		return
 	}
-	left, err := l.token.Load().left()
-	if err != nil {
-		l.end(err) // release frees, when it can
-		return
+	wait := lookSoon
+	if left, err := l.token.Load().left(); err != nil {
+		l.end(err)
+	} else {
+		wait = min(left, wait)
 	}
-	l.timer.Reset(min(left, lookSoon))
+	l.timer.Reset(wait)
 }
 
 // judge ends the lifetime if its token no longer counts. The timer is set before Revocations are
 // asked, who may hang, or answer before what look is then called for. l.mu is held.
 func (l *lifetime) judge() {
 	if l.Err() != nil {
-		return // released, or about to be: the timer is not to be set again
+		l.free()
+		return
 	}
 	t := l.token.Load()
 	left, err := t.left()
@@ -178,9 +176,8 @@ func (l *lifetime) judge() {
 	if err == nil {
 		return
 	}
-	if l.keep() { // and not from a goroutine for each of many that end at once
-		l.free()
-	}
+	l.keep() // many may end at once
+	l.free()
 	l.end(err)
 }
 
@@ -192,16 +189,11 @@ func (l *lifetime) ended() error {
 	return fmt.Errorf("guard: extend lifetime that has ended: %w", context.Cause(l))
 }
 
-// release is called when the context that the lifetime came from has ended.
-func (l *lifetime) release() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.free()
-}
-
+// free lets go of all that is held. l.mu is held.
 func (l *lifetime) free() {
 	l.timer.Stop()
 	l.unwatch()
+	l.unwatch = func() {}
 }
 
 // left is how long t has until it expires.

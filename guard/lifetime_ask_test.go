@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,17 +14,28 @@ import (
 
 // revokedBy revokes while it is asked: in Watch, or beside an answer that comes too late to say so.
 type revokedBy struct {
+	mu      sync.Mutex // guards what follows
 	during  string
 	revoked bool
 	tell    func()
 }
 
+func (r *revokedBy) begin(during string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.during = during
+}
+
 func (r *revokedBy) Watch(_ *guard.Token, tell func()) (stop func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.tell, r.revoked = tell, r.revoked || r.during == "Watch"
 	return nil // there is nothing to stop
 }
 
 func (r *revokedBy) Revoked(context.Context, *guard.Token) (bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	answer := r.revoked
 	if r.during == "Revoked" && !r.revoked {
 		r.revoked = true
@@ -44,11 +56,11 @@ func TestLifetimeRevokedMeanwhile(t *testing.T) {
 				w := newSockets(t, func(c *guard.Config) { c.Revocations = r })
 				tok := w.token(nil)
 				if !extended {
-					r.during = during
+					r.begin(during)
 				}
 				life := w.life(tok)
-				if r.during = during; extended {
-					w.list.Touch()
+				if extended {
+					r.begin(during)
 					err := guard.Extend(life, w.token(map[string]any{"sid": "s2"}, guard.SkipRevocation()))
 					if during == "Watch" {
 						if !errors.Is(err, guard.TokenRevoked) || guard.Identity(life) != tok {
@@ -83,10 +95,11 @@ func TestLifetimeOfHangingRevocations(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				hang, back := "", make(chan struct{})
+				var hangs atomic.Bool
+				back := make(chan struct{})
 				w := newSockets(t, func(c *guard.Config) {
 					c.Revocations = guard.RevocationFunc(func(ctx context.Context, tok *guard.Token) (bool, error) {
-						if tok.ID() != hang {
+						if !hangs.Load() || tok.ID() != tt.hang {
 							return false, nil
 						}
 						if !tt.heeds {
@@ -103,7 +116,7 @@ func TestLifetimeOfHangingRevocations(t *testing.T) {
 				life := w.life(w.token(map[string]any{"exp": time.Now().Add(10 * time.Second).Unix()}))
 				newer, refused := w.token(map[string]any{"jti": "t2"}), make(chan error, 1)
 				begun := time.Now()
-				if hang = tt.hang; hang == "t2" {
+				if hangs.Store(true); tt.hang == "t2" {
 					go func() {
 						time.Sleep(7 * time.Second)
 						refused <- guard.Extend(life, newer)
@@ -114,7 +127,7 @@ func TestLifetimeOfHangingRevocations(t *testing.T) {
 					t.Errorf("%v after %s, want %s after %s", context.Cause(life), time.Since(begun), tt.want, tt.ends)
 				}
 				close(back)
-				if hang == "t2" {
+				if tt.hang == "t2" {
 					if err := <-refused; err == nil {
 						t.Error("extended, though it has ended")
 					}
