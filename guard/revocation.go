@@ -198,6 +198,9 @@ func (l *RevocationList) revokedAt(t *Token, at time.Time) (bool, error) {
 	}
 	for i := range h.hashes {
 		hash := h.hashes[i]
+		if hash == 0 {
+			continue
+		}
 		if s := l.shards[hash.shard()].Load(); s.mayHold(hash) && h.stoppedBy(s, handleKind(i)) {
 			return true, nil
 		}

@@ -41,22 +41,25 @@ func kindOf(kind RevocationKind) (k handleKind, ok bool) {
 // handles is what of a token a list looks up, computed once. A miss reads no more than the first
 // 64 bytes.
 type handles struct {
-	list   *RevocationList // whose seeds these are; nil before prepare
-	claims *jwt.Claims     // whose handles these are: a program may give its copy of a token others
-	hashes [kindKey + 1]handleHash
-	issued uint32 // iat; 0 for a token that hides its age, which is as old as can be
+	list   *RevocationList         // whose seeds these are; nil before prepare
+	claims *jwt.Claims             // whose handles these are: a program may give its copy of a token others
+	hashes [kindKey + 1]handleHash // 0 for a handle that the token does not have
+	issued uint32                  // iat; 0 for a token that hides its age, which is as old as can be
 	checks [kindKey + 1]uint64
 }
 
 // prepare computes t's handles. It is called before t is shared.
 func (l *RevocationList) prepare(t *Token) { t.handles = l.handlesOf(t) }
 
-// handlesOf reads the handles of a token. One that is missing is looked up as all others: it is in no list.
+// handlesOf reads the handles of a token. One that is missing stays 0, which no handle is: there is nothing to look up.
 func (l *RevocationList) handlesOf(t *Token) handles {
 	h := handles{list: l, claims: t.Claims}
 	for i, handle := range [...]string{
 		kindSession: t.Session(), kindToken: t.ID(), kindUser: t.Subject(), kindClient: t.ClientID(), kindKey: t.KeyID(),
 	} {
+		if handle == "" {
+			continue
+		}
 		id := l.hash(handle)
 		h.hashes[i], h.checks[i] = id.hash, id.check
 	}

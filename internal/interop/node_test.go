@@ -20,7 +20,7 @@ type node struct {
 
 // question is what both npm packages are asked; each reads of it what it needs.
 type question struct {
-	Library string          `json:"library"`
+	Library string          `json:"peer"`
 	Ask     string          `json:"ask"`
 	Alg     string          `json:"alg"`
 	Kid     string          `json:"kid"`

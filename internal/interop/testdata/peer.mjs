@@ -59,7 +59,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   const question = JSON.parse(line);
   question.key = question.secret ? createSecretKey(question.secret, 'base64') : question.pem;
   try {
-    const answer = await answers[question.library][question.ask](question);
+    const answer = await answers[question.peer][question.ask](question);
     console.log(JSON.stringify({ answer }));
   } catch (e) {
     console.log(JSON.stringify({ error: `${e.name}: ${e.message}` }));
