@@ -83,6 +83,12 @@ func (d dialect) fault(what string, err error) error {
 	return err
 }
 
+// busy says that another holds a lock that was wanted.
+func (d dialect) busy(err error) bool {
+	code := d.code(err)
+	return code == sqlite3.SQLITE_BUSY || code == sqlite3.SQLITE_LOCKED
+}
+
 // code is SQLite's primary result code, 0 for an error that is not its own.
 func (dialect) code(err error) int {
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {

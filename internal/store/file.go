@@ -148,7 +148,7 @@ func (db *DB) describe(err error) error {
 		return err
 	case code == sqlite3.SQLITE_NOTADB || code == sqlite3.SQLITE_CORRUPT:
 		return db.damaged(err)
-	case code == sqlite3.SQLITE_BUSY || code == sqlite3.SQLITE_LOCKED:
+	case db.dialect.busy(err):
 		fault.Reason, fault.hint = "locked by another process", "stop the other process, or wait until it is done"
 	case code == sqlite3.SQLITE_FULL:
 		fault.Reason, fault.hint = "disk is full", "make room on the disk of "+folder

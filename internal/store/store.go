@@ -64,12 +64,23 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	c.AccessLifetime = cmp.Or(c.AccessLifetime, 15*time.Minute)
-	db := &DB{path: path, log: c.Logger}
-	if err := db.open(ctx, c); err != nil {
+	for begun := time.Now(); ; {
+		db := &DB{path: path, log: c.Logger}
+		if err = db.open(ctx, c); err == nil {
+			return db, nil
+		}
 		_ = db.Close() // of what there is; the reason is told
-		return nil, db.describe(err)
+		// To change a new file's journal mode takes a lock that SQLite does not wait for: another process may be
+		// opening it too, and is done soon.
+		if !db.dialect.busy(err) || time.Since(begun) >= maxWait {
+			return nil, db.describe(err)
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, db.describe(err)
+		}
 	}
-	return db, nil
 }
 
 // open makes the file, its schema and the connections.
