@@ -10,6 +10,7 @@ type Config struct {
 	Listen     Listen     `yaml:"listen" doc:"The public listener."`
 	Admin      Admin      `yaml:"admin" doc:"The operators' listener: metrics."`
 	Store      Store      `yaml:"store" doc:"Where users, sessions and keys are kept."`
+	Cluster    Cluster    `yaml:"cluster" doc:"What several nodes on one database share at once."`
 	Token      Token      `yaml:"token" doc:"What tokens look like and how long they live."`
 	Session    Session    `yaml:"session" doc:"Logins and their refresh tokens."`
 	Key        Key        `yaml:"key" doc:"Signing keys and the master key that encrypts them."`
@@ -37,7 +38,17 @@ type Admin struct {
 
 // Store is where everything is kept.
 type Store struct {
-	URL string `yaml:"url" unset:"sqlite: and DATA/sandi.db" secret:"url" doc:"The database, sqlite:PATH."`
+	URL            string `yaml:"url" unset:"sqlite: and DATA/sandi.db" secret:"url" doc:"The database. sqlite:PATH for one node; for any number of nodes postgres://USER@HOST:5432/DATABASE?sslmode=verify-full (PostgreSQL 15 or newer) or mysql://USER@HOST:3306/DATABASE?tls=true (MariaDB 10.11 or newer)."`
+	PasswordFile   string `yaml:"password_file" doc:"File with the database user's password, mode 0600, instead of one in store.url."`
+	MaxConnections int    `yaml:"max_connections" range:"2..1000" doc:"Connections that this node opens to PostgreSQL or MariaDB at most. Keep nodes times this below the database's own limit."`
+	InsecurePlain  bool   `yaml:"insecure_plain" doc:"Allows a database on another host without TLS that checks its certificate (sslmode=verify-full or verify-ca, tls=true). Whoever can read or change what is on that network then has every password hash."`
+}
+
+// Cluster is what nodes share besides the database.
+type Cluster struct {
+	URL           string `yaml:"url" unset:"none: nodes find each other's changes in the database within a second" secret:"url" doc:"A Redis server (6 or newer), redis://HOST:6379 or rediss:// with TLS, that carries news between nodes at once and counts limits for all of them. Losing it loses nothing: the database is the truth, and each node counts for itself meanwhile."`
+	PasswordFile  string `yaml:"password_file" doc:"File with the password of Redis, mode 0600, instead of one in cluster.url."`
+	InsecurePlain bool   `yaml:"insecure_plain" doc:"Allows a Redis server on another host without TLS. What goes there holds no names and is signed, but whoever can change it on that network can reset the limits."`
 }
 
 // Token is what tokens look like.
@@ -119,6 +130,7 @@ func Default() Config {
 		Data:     "./sandi-data",
 		Listen:   Listen{Addr: "127.0.0.1:8080", ShutdownTimeout: 15 * time.Second},
 		Admin:    Admin{Addr: "127.0.0.1:9090"},
+		Store:    Store{MaxConnections: 20},
 		Token:    Token{Profile: "sandi", Algorithm: "ES256"},
 		Session:  Session{RetryWindow: 10 * time.Second, MaxPerUser: 100},
 		Key:      Key{RotateEvery: 30 * day},

@@ -4,7 +4,6 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -31,6 +30,7 @@ func (c Config) validate(fs *faults) {
 	}
 	c.validateListeners(fs)
 	c.validateStore(fs)
+	c.validateCluster(fs)
 	c.validateLifetimes(fs)
 	c.validateSigning(fs)
 	c.validateAPI(fs)
@@ -89,16 +89,6 @@ func checkNetwork(fs *faults, s string) {
 		fs.at(path, "list the proxies' own networks", "%q is everybody: any stranger could then choose the address that throttles and logs see", s)
 	case p != p.Masked():
 		fs.at(path, "write "+p.Masked().String(), "%q has bits beyond its mask", s)
-	}
-}
-
-func (c Config) validateStore(fs *faults) {
-	path, ok := strings.CutPrefix(c.Store.URL, "sqlite:")
-	// The value may hold a password, so it is not repeated.
-	if !ok || strings.HasPrefix(path, "//") {
-		fs.at("store.url", "such as sqlite:/var/lib/sandi/sandi.db", "is not a supported database; supported: sqlite:PATH")
-	} else if path == "" || strings.Contains(path, ":memory:") || strings.Contains(path, "?") {
-		fs.at("store.url", "such as sqlite:/var/lib/sandi/sandi.db", "does not name a file")
 	}
 }
 
