@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -37,11 +38,13 @@ func (b Backoff) delay(n int) time.Duration {
 	return min(d, b.Max)
 }
 
-// Memory counts within one process. It is bounded, needs no goroutine, and is
-// safe for concurrent use. Its methods take a context because another
-// implementation asks a server.
+// Memory counts within one process, and carries news within it. It is bounded,
+// has goroutines only while messages are handed over, and is safe for concurrent
+// use. Its methods take a context because Redis's do.
 type Memory struct {
-	now func() time.Time
+	hub
+	now   func() time.Time
+	nodes atomic.Int64 // 0 until SetNodes
 
 	mu       sync.Mutex // guards both tables
 	rates    *table
@@ -59,10 +62,24 @@ func NewMemorySize(now func() time.Time, maxKeys int) *Memory {
 	return &Memory{now: now, rates: newTable(maxKeys), failures: newTable(maxKeys)}
 }
 
+// SetNodes says among how many nodes a limit is divided, each of which counts for itself: 1 or less, as at
+// first, is none but this. A share is at least one event, or one free try.
+func (m *Memory) SetNodes(n int) { m.nodes.Store(int64(n)) }
+
+// share is what one node allows of r.
+func (m *Memory) share(r Rate) Rate {
+	n := max(1, int(m.nodes.Load()))
+	return Rate{Burst: max(1, r.Burst/n), Every: r.Every * time.Duration(n)}
+}
+
+// shareFree is how many of so many free tries one node allows.
+func (m *Memory) shareFree(free int) int { return min(free, max(1, free/max(1, int(m.nodes.Load())))) }
+
 // Take counts one event of key against r, by the generic cell rate algorithm
 // (ITU-T I.371). It returns 0 when the event is allowed, else how long until
 // one would be; a refused event costs nothing.
 func (m *Memory) Take(_ context.Context, key string, r Rate) time.Duration {
+	r = m.share(r)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
@@ -85,6 +102,7 @@ func (m *Memory) Take(_ context.Context, key string, r Rate) time.Duration {
 // be let through. Otherwise it returns how long to wait, and counts nothing.
 // The caller ends a try that did not fail with Forget or Undo.
 func (m *Memory) Try(_ context.Context, key string, b Backoff) time.Duration {
+	b.Free = m.shareFree(b.Free)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
@@ -95,7 +113,7 @@ func (m *Memory) Try(_ context.Context, key string, b Backoff) time.Duration {
 		}
 		n = e.level
 	}
-	m.failures.put(key, n+1, now, now.Add(b.Forget), now)
+	m.failures.put(key, n+1, now, now.Add(b.Forget), now).origin = ""
 	return 0
 }
 
@@ -121,6 +139,15 @@ func (m *Memory) Forget(_ context.Context, key string) {
 		m.failures.remove(e)
 	}
 }
+
+// Publish hands message to this process's subscribers of topic. It fails never.
+func (m *Memory) Publish(_ context.Context, topic string, message []byte) error {
+	m.deliver(topic, message)
+	return nil
+}
+
+// Close ends nothing: a Memory has nothing to give back.
+func (m *Memory) Close() error { return nil }
 
 // Len is how many keys are held, for metrics.
 func (m *Memory) Len() int {

@@ -12,6 +12,9 @@ type entry struct {
 	at      time.Time // rates: theoretical arrival time; failures: the last one
 	expires time.Time // from here on the entry says no more than its absence would
 	index   int       // place in the heap
+
+	origin  string // failures: see tries
+	version int64
 }
 
 // table is a bounded map of entries.
@@ -43,11 +46,11 @@ func (t *table) find(key string, now time.Time) *entry {
 }
 
 // put sets the state of key, making room for it where it is new.
-func (t *table) put(key string, level int, at, expires, now time.Time) {
+func (t *table) put(key string, level int, at, expires, now time.Time) *entry {
 	if e := t.entries[key]; e != nil {
 		e.level, e.at, e.expires = level, at, expires
 		heap.Fix(&t.order, e.index)
-		return
+		return e
 	}
 	if len(t.entries) >= t.max {
 		t.makeRoom(now)
@@ -55,6 +58,7 @@ func (t *table) put(key string, level int, at, expires, now time.Time) {
 	e := &entry{key: key, level: level, at: at, expires: expires}
 	t.entries[key] = e
 	heap.Push(&t.order, e)
+	return e
 }
 
 func (t *table) remove(e *entry) {
