@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/sandi-auth/sandi/internal/gaps"
 )
 
 // FollowerConfig says whose revocations a Follower reads. URL, Credential and List are required.
@@ -57,6 +59,9 @@ const (
 //	go f.Run(ctx)
 //	g, err := guard.New(guard.Config{Revocations: list, ...})
 //
+// What commits late at the server, after entries of a higher number, is asked for until it is there: see feedPage for the
+// protocol. From an answer of another history on, as after a restore, the list is stale until that is read to its end.
+//
 // While the feed cannot be read the list is not touched, so that it becomes stale by itself and
 // requests get 503. It asks for news and waits for them a third of MaxStaleness, at most 25 s;
 // failures are tried again after 200 ms, then twice that, up to 10 s, jittered.
@@ -67,8 +72,8 @@ type Follower struct {
 
 	epoch    string // of the history that was read; "" before the first Load
 	last     int64  // up to here everything was read, but gaps
-	gaps     []gap  // ascending
-	failures int    // since the last answer
+	gaps     gaps.Tracker
+	failures int // since the last answer
 	pruned   time.Time
 }
 
@@ -136,14 +141,11 @@ func (f *Follower) Run(ctx context.Context) error {
 	return nil
 }
 
-// wait is how long to wait for news: so that the list does not become stale over it, and a gap not
-// old. Nothing is waited for before the first answer.
+// wait is how long to wait for news: so that the list does not become stale over it. Nothing is
+// waited for before the first answer.
 func (f *Follower) wait() time.Duration {
-	switch {
-	case f.epoch == "":
+	if f.epoch == "" {
 		return 0
-	case len(f.gaps) > 0:
-		return time.Second
 	}
 	return min(longestWait, f.cfg.List.maxStaleness/3).Truncate(time.Second)
 }

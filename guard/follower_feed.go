@@ -12,9 +12,17 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sandi-auth/sandi/internal/gaps"
 )
 
-// feedPage is an answer of GET /revocations. Instants are Unix milliseconds, 0 for none.
+// feedPage is an answer of GET /revocations?epoch=E&after=N&missing=12,15-17&wait=SECONDS, with instants in Unix milliseconds, 0 for
+// none. The entries ascend by seq: those there are of the missing ones, at most 1000, then those after N of the history E, at
+// most 1000. Whoever got some, or has not reached the head, asks again; without any the answer comes after the wait, 0 to 30 seconds.
+//
+// Transactions take their seq when they write and show it when they commit, so that an entry may come after one of a higher
+// seq. The reader remembers the seqs that it did not get, asks whichever node answers for them with every request, for 30
+// seconds, six times what a server gives a transaction, and is told when they come. missing has at most 100 ranges and 2 KiB.
 type feedPage struct {
 	Epoch   string      `json:"epoch"` // of the history that seq counts in
 	Head    int64       `json:"head"`  // the highest seq there is
@@ -30,25 +38,26 @@ type feedEntry struct {
 	ExpiresAt int64          `json:"expires_at"`
 }
 
-// stretch is what was read from some seq to the end of the feed.
+// stretch is what was read from the cursor to the end of the feed, and of what was missing before it.
 type stretch struct {
 	feedPage
-	from  int64
+	after int64     // up to here it was read
 	asked time.Time // by the list's clock, when its last page was
 }
 
-const maxFeedPage = 4 << 20 // bytes, of at most 1000 entries
+const (
+	maxFeedPage = 4 << 20 // bytes, of at most 2000 entries
+	// maxGaps is how many ranges are asked for, a hundred with a request. Beyond, all is read again.
+	maxGaps = 1000
+)
 
 var errHistory = errors.New("the server changed its history while it was read")
 
 // follow reads from the cursor to the end of the feed, and then calls the list up to date. The
-// first request waits for news.
+// last request waits for news.
 func (f *Follower) follow(ctx context.Context, wait time.Duration) error {
 	begun := f.cfg.Now()
-	s, err := f.read(ctx, f.cursor(), wait)
-	if err == nil && !s.Reset && s.Head < f.last { // asked about a gap, a process that lags answered, or of a history that went back
-		s, err = f.read(ctx, f.last, 0) // which that resets
-	}
+	s, err := f.read(ctx, wait)
 	if err != nil {
 		return fmt.Errorf("guard: read revocation feed %s: %w", shown(f.url), err)
 	}
@@ -61,18 +70,38 @@ func (f *Follower) follow(ctx context.Context, wait time.Duration) error {
 		}
 	}
 	if s.Reset {
-		if f.epoch != "" {
-			f.cfg.Logger.WarnContext(ctx, "revocation history was replaced", "epoch", s.Epoch, "head", s.Head)
-		}
 		f.cfg.List.Reset(entries)
-		f.gaps = nil
 	} else {
 		f.cfg.List.Add(entries...)
 	}
-	f.epoch = s.Epoch
-	f.settle(s, begun)
+	if f.settle(s, begun); f.gaps.Overflow() && !s.Reset {
+		f.cfg.Logger.WarnContext(ctx, "too many revocations are missing to ask for each; reloading")
+		f.epoch, f.last, f.gaps = "", 0, gaps.Tracker{} // to be read again before it is called up to date
+		return nil
+	}
 	f.cfg.List.touchedAt(s.asked)
 	return nil
+}
+
+// settle notes what was found and what is missing. begun is when it was asked for.
+func (f *Follower) settle(s stretch, begun time.Time) {
+	if s.Reset {
+		f.gaps, f.last = gaps.Tracker{Max: maxGaps}, 0
+	}
+	seqs, found := make([]int64, 0, len(s.Entries)), false
+	for _, e := range s.Entries {
+		if e.Seq > f.last {
+			seqs = append(seqs, e.Seq)
+		} else {
+			f.gaps.Found(e.Seq)
+			found = true
+		}
+	}
+	if !found { // else there may be more than an answer holds
+		f.gaps.Asked(begun)
+	}
+	f.gaps.Seen(f.last, seqs, f.cfg.Now())
+	f.epoch, f.last = s.Epoch, s.after
 }
 
 func instant(milli int64) time.Time {
@@ -82,39 +111,84 @@ func instant(milli int64) time.Time {
 	return time.UnixMilli(milli)
 }
 
-// read collects pages until the end of the feed. Of another history it reads everything, and
+// read collects pages until the end of the feed, and asks for all that is missing. Of another history it reads everything, and
 // nothing counts before all is there.
-func (f *Follower) read(ctx context.Context, after int64, wait time.Duration) (s stretch, err error) {
-	s.Epoch, s.from = f.epoch, after
+func (f *Follower) read(ctx context.Context, wait time.Duration) (s stretch, err error) {
+	s.Epoch, s.after = f.epoch, f.last
+	missing, rest := gaps.Format(f.gaps.Missing())
+	if len(rest) > 0 { // the server wakes the last request alone, and for what that asks for
+		wait = min(wait, time.Second)
+	}
 	for first := true; ; first = false {
+		q := feedQuery{s.Epoch, s.after, missing, wait}
+		if len(rest) > 0 || len(s.Entries) > 0 {
+			q.wait = 0
+		}
 		s.asked = f.cfg.List.time()
-		p, err := f.ask(ctx, s.Epoch, after, wait)
+		p, err := f.ask(ctx, q)
 		if err != nil {
 			return s, err
 		}
 		if p.Reset && first {
-			s.Reset, s.Epoch, s.from, after = true, p.Epoch, 0, 0
+			f.distrust(ctx, p)
+			s.Reset, s.Epoch, s.after, missing, rest = true, p.Epoch, 0, "", nil
 		}
-		if p.Reset != (first && s.Reset) || p.Epoch != s.Epoch || p.Head < after {
+		if p.Reset != (first && s.Reset) || p.Epoch != s.Epoch || p.Head < s.after {
 			return s, errHistory
 		}
-		s.Head = p.Head
-		for _, e := range p.Entries {
-			if e.Seq <= after || e.Seq > p.Head {
-				return s, fmt.Errorf("seq %d stands after %d, before head %d", e.Seq, after, p.Head)
-			}
-			after = e.Seq
+		if err := s.take(p, missing); err != nil {
+			return s, err
 		}
-		if s.Entries = append(s.Entries, p.Entries...); len(p.Entries) == 0 || after == p.Head {
+		if len(rest) == 0 && (len(p.Entries) == 0 || s.after == p.Head) {
 			return s, nil
 		}
-		wait = 0
+		missing, rest = gaps.Format(rest)
 	}
 }
 
+// distrust has the list answer nobody until the history that replaced the one it is of was read.
+func (f *Follower) distrust(ctx context.Context, p *feedPage) {
+	if f.epoch != "" {
+		f.cfg.Logger.WarnContext(ctx, "revocation history was replaced", "epoch", p.Epoch, "head", p.Head)
+		f.cfg.List.Distrust()
+	}
+}
+
+// take adds a page that was asked for with missing. It must have nothing else, or what is missing would be taken for seen.
+func (s *stretch) take(p *feedPage, missing string) error {
+	asked, _ := gaps.Parse(missing) // which Format wrote
+	var last int64
+	for _, e := range p.Entries {
+		late := slices.ContainsFunc(asked, func(r gaps.Range) bool { return r.From <= e.Seq && e.Seq <= r.To })
+		if e.Seq <= last || e.Seq <= s.after && !late || e.Seq > p.Head {
+			return fmt.Errorf("seq %d stands after %d, asked for after %d and %q, before head %d", e.Seq, last, s.after, missing, p.Head)
+		}
+		last = e.Seq
+	}
+	s.Head, s.after = p.Head, max(s.after, last)
+	s.Entries = append(s.Entries, p.Entries...)
+	return nil
+}
+
+// feedQuery is what is asked for.
+type feedQuery struct {
+	epoch   string
+	after   int64
+	missing string
+	wait    time.Duration
+}
+
+func (q feedQuery) encode() string {
+	v := url.Values{"epoch": {q.epoch}, "after": {strconv.FormatInt(q.after, 10)}, "wait": {strconv.Itoa(int(q.wait / time.Second))}}
+	if q.missing != "" {
+		v.Set("missing", q.missing)
+	}
+	return v.Encode()
+}
+
 // ask sends one request.
-func (f *Follower) ask(ctx context.Context, epoch string, after int64, wait time.Duration) (*feedPage, error) {
-	ctx, cancel := context.WithTimeout(ctx, wait+answerTime)
+func (f *Follower) ask(ctx context.Context, q feedQuery) (*feedPage, error) {
+	ctx, cancel := context.WithTimeout(ctx, q.wait+answerTime)
 	defer cancel()
 	credential, err := f.cfg.Credential(ctx)
 	if err != nil {
@@ -127,9 +201,7 @@ func (f *Follower) ask(ctx context.Context, epoch string, after int64, wait time
 		ctx = context.WithValue(ctx, plainKey{}, true)
 	}
 	u := *f.url
-	u.RawQuery = url.Values{
-		"epoch": {epoch}, "after": {strconv.FormatInt(after, 10)}, "wait": {strconv.Itoa(int(wait / time.Second))},
-	}.Encode()
+	u.RawQuery = q.encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
 	if err != nil {
 		return nil, err
@@ -170,60 +242,4 @@ func readFeedPage(res *http.Response) (*feedPage, error) {
 		return nil, errors.New("answer is not a page of a revocation feed")
 	}
 	return &p, nil
-}
-
-// gap is seqs, first to last, that were not there when others beyond them were: transactions that
-// commit later, or that never do, or entries that have expired.
-type gap struct {
-	first, last int64
-	seen        time.Time
-}
-
-const (
-	// gapLife is when a gap is not asked about again: the 5 s that a server gives a transaction, the
-	// 2 s that it may itself be behind its store, and one for good measure.
-	gapLife = 8 * time.Second
-	// nearGap is how many entries are read again each time to ask about a gap.
-	nearGap = 1000
-)
-
-// cursor is what to read after: the end, or before the first gap that is to be asked about. A gap
-// far behind the end, such as entries that expired before the first Load, is so once, when it is
-// old: what is in it by then is all there will be.
-func (f *Follower) cursor() int64 {
-	for _, g := range f.gaps {
-		if f.last-g.first < nearGap || f.cfg.Now().Sub(g.seen) >= gapLife {
-			return g.first - 1
-		}
-	}
-	return f.last
-}
-
-// settle notes which seqs of a stretch, asked for at begun, are missing.
-func (f *Follower) settle(s stretch, begun time.Time) {
-	known := f.gaps
-	later := slices.IndexFunc(known, func(g gap) bool { return g.first > s.from })
-	if later < 0 {
-		later = len(known)
-	}
-	f.gaps = slices.Clip(known[:later]) // those that were not asked about
-	previous := s.from
-	note := func(seq int64) {
-		if g := (gap{previous + 1, seq - 1, f.cfg.Now()}); g.first <= g.last {
-			for _, k := range known {
-				if k.first <= g.first && g.first <= k.last {
-					g.seen = k.seen
-				}
-			}
-			if begun.Sub(g.seen) < gapLife {
-				f.gaps = append(f.gaps, g)
-			}
-		}
-		previous = seq
-	}
-	for _, e := range s.Entries {
-		note(e.Seq)
-	}
-	note(s.Head + 1)
-	f.last = s.Head
 }

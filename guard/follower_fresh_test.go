@@ -6,10 +6,11 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/sandi-auth/sandi/internal/gaps"
 )
 
 // transport answers requests without a network.
@@ -90,7 +91,7 @@ func TestFollowSilence(t *testing.T) {
 	})
 }
 
-// Of several processes behind one name one may lag, and be asked about a gap before what it has: nothing is forgotten over it.
+// A head behind what was read, of the history that it was read from, is no answer: nothing is forgotten over it, nor called up to date.
 func TestFollowLaggingProcess(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -100,31 +101,17 @@ func TestFollowLaggingProcess(t *testing.T) {
 		if err := w.Load(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		asks := true // its store
 		w.client.Transport = transport(func(r *http.Request) (*http.Response, error) {
-			q := r.URL.Query()
-			after, err := strconv.ParseInt(q.Get("after"), 10, 64)
-			if err != nil || q.Get("epoch") != "e1" {
+			if q := r.URL.Query(); q.Get("epoch") != "e1" || q.Get("after") != "3" || q.Get("missing") != "2" {
 				t.Errorf("asked for %s", r.URL.RawQuery)
 			}
-			p := feedPage{Epoch: "e1", Head: 1} // which it has in memory
-			if asks {
-				p.Head = max(after, 1)
-			}
-			body, err := json.Marshal(p)
+			body, err := json.Marshal(feedPage{Epoch: "e1", Head: 1})
 			return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(bytes.NewReader(body))}, err
 		})
-		if err := w.Load(t.Context()); err != nil {
-			t.Error(err)
+		if err := w.Load(t.Context()); !errors.Is(err, errHistory) {
+			t.Errorf("got %v, want %v", err, errHistory)
 		}
 		w.wantRevoked(tok, true)
-		if len(w.gaps) != 1 || w.last != 3 {
-			t.Errorf("gaps %v, read up to %d; want 2 to be asked about still", w.gaps, w.last)
-		}
-		asks = false
-		if err := w.Load(t.Context()); !errors.Is(err, errHistory) {
-			t.Errorf("a head behind what was read: %v, want %v", err, errHistory)
-		}
 	})
 }
 
@@ -139,11 +126,45 @@ func TestFollowGapOfNewHistory(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer w.run()()
-		time.Sleep(gapLife - time.Second/2)
+		time.Sleep(gaps.Life - time.Second/2)
 		w.change(func() { w.feedServer.epoch = "e2" })
-		time.Sleep(gapLife / 2)
+		w.add()
+		time.Sleep(gaps.Life / 2)
 		w.add(2)
 		time.Sleep(time.Second)
 		w.wantRevoked(late, true)
+	})
+}
+
+// From the first answer of another history on the list answers nobody, until the last.
+// secure-defaults 23d
+func TestFollowNewHistoryIsStaleUntilRead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newFollowing(t, newFeedServer())
+		w.add(1)
+		if err := w.Load(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.change(func() { w.feedServer.epoch = "e2" })
+		for seq := range int64(1500) {
+			w.add(seq + 2)
+		}
+		pages := 0
+		w.client.Transport = transport(func(r *http.Request) (*http.Response, error) {
+			if pages++; pages == 2 {
+				if !w.stale() {
+					t.Error("trusted between two pages of a new history")
+				}
+				return nil, errors.New("connection lost")
+			}
+			return w.feedServer.RoundTrip(r)
+		})
+		if err := w.Load(t.Context()); err == nil || !w.stale() {
+			t.Errorf("half of a new history: %v, stale %t", err, w.stale())
+		}
+		if err := w.Load(t.Context()); err != nil || w.stale() || w.list.Len() != 1501 {
+			t.Errorf("the whole: %v, stale %t, %d entries", err, w.stale(), w.list.Len())
+		}
 	})
 }

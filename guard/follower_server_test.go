@@ -16,6 +16,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/sandi-auth/sandi/internal/gaps"
 )
 
 const readerSecret = "a-secret-of-the-resource-server-1"
@@ -62,15 +64,21 @@ func (s *feedServer) requests() int {
 	return n
 }
 
-func (s *feedServer) page(epoch string, after int64) (feedPage, chan struct{}) {
+func (s *feedServer) page(epoch string, after int64, missing []gaps.Range) (feedPage, chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := feedPage{Epoch: s.epoch, Head: s.head}
 	if epoch != s.epoch || after > s.head {
-		p.Reset, after = true, 0
+		p.Reset, after, missing = true, 0, nil
 	}
+	late, news := 0, 0
 	for _, e := range s.entries {
-		if e.Seq > after && len(p.Entries) < 1000 {
+		switch {
+		case e.Seq > after && news < 1000:
+			news++
+			p.Entries = append(p.Entries, e)
+		case e.Seq <= after && late < 1000 && slices.ContainsFunc(missing, func(r gaps.Range) bool { return r.From <= e.Seq && e.Seq <= r.To }):
+			late++
 			p.Entries = append(p.Entries, e)
 		}
 	}
@@ -91,10 +99,14 @@ func (s *feedServer) RoundTrip(r *http.Request) (*http.Response, error) {
 	q := r.URL.Query()
 	after, _ := strconv.ParseInt(q.Get("after"), 10, 64)
 	wait, _ := strconv.Atoi(q.Get("wait"))
+	missing, err := gaps.Parse(q.Get("missing"))
+	if err != nil {
+		return &http.Response{StatusCode: 400, Body: http.NoBody}, nil
+	}
 	timer := time.NewTimer(time.Duration(wait) * time.Second)
 	defer timer.Stop()
 	for {
-		p, news := s.page(q.Get("epoch"), after)
+		p, news := s.page(q.Get("epoch"), after, missing)
 		if len(p.Entries) == 0 && !p.Reset && wait > 0 {
 			select {
 			case <-news:

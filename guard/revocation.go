@@ -145,6 +145,10 @@ func (l *RevocationList) Reset(es []RevocationEntry) {
 // Touch says that the list is now up to date, after the feed was read.
 func (l *RevocationList) Touch() { l.touchedAt(l.time()) }
 
+// Distrust makes the list stale until the next Touch: what it is kept equal to was replaced, and it
+// says what no longer holds. It does nothing where MaxStaleness is 0.
+func (l *RevocationList) Distrust() { l.touched.Store(nil) }
+
 // touchedAt is Touch for what was up to date at t.
 func (l *RevocationList) touchedAt(t time.Time) { l.touched.Store(&t) }
 

@@ -212,6 +212,12 @@ func TestRevocationListStaleness(t *testing.T) {
 	if l.Touch(); stale() {
 		t.Error("stale after another read")
 	}
+	if l.Distrust(); !stale() {
+		t.Error("trusted though its history was replaced")
+	}
+	if l.Touch(); stale() {
+		t.Error("stale after the new history was read")
+	}
 }
 
 func TestRevocationListResetAndPrune(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"github.com/sandi-auth/sandi/internal/cluster"
 	"github.com/sandi-auth/sandi/internal/config"
 	"github.com/sandi-auth/sandi/internal/key"
+	"github.com/sandi-auth/sandi/internal/server"
 	"github.com/sandi-auth/sandi/internal/store"
 	"github.com/sandi-auth/sandi/jwt"
 )
@@ -36,15 +37,19 @@ func (a *app) withData(c *cobra.Command, t target, do func(ctx context.Context, 
 	if err != nil {
 		return err
 	}
-	path := strings.TrimPrefix(cfg.Store.URL, "sqlite:")
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	path, embedded := strings.CutPrefix(cfg.Store.URL, "sqlite:")
+	if _, err := os.Stat(path); embedded && errors.Is(err, fs.ErrNotExist) {
 		return fault("check --data and --config, or start 'sandi serve' once: it makes the folder, the database and the keys",
 			"there is no database at %s", path)
 	}
 	// What stores and keys say to a log, a command says by its own output or its error.
 	d := &data{cfg: cfg, log: slog.New(slog.DiscardHandler)}
-	d.db, err = store.Open(c.Context(), store.Config{URL: cfg.Store.URL, AccessLifetime: cfg.Lifetimes().Access, Now: a.now, Logger: d.log})
+	kept, err := server.StoreConfig(cfg)
 	if err != nil {
+		return err
+	}
+	kept.Now, kept.Logger = a.now, d.log
+	if d.db, err = store.Open(c.Context(), kept); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.db.Close()) }()
@@ -61,34 +66,15 @@ func (a *app) accounts(d *data) (*account.Service, error) {
 	})
 }
 
-// keptKeys is a key.Store that a Ring can read without changing anything: which keys are due
-// and which are gone is up to the server, whose configuration may not be ours.
-type keptKeys struct {
-	*store.DB
-}
-
-// AddKey adds nothing.
-func (keptKeys) AddKey(context.Context, key.Record, string, audit.Event) (bool, error) {
-	return false, nil
-}
-
-// RemoveKey removes nothing.
-func (keptKeys) RemoveKey(context.Context, string) error { return nil }
-
-// addableKeys is keptKeys, but keys can be added.
-type addableKeys struct {
-	keptKeys
-}
-
-// AddKey adds r.
-func (k addableKeys) AddKey(ctx context.Context, r key.Record, newest string, e audit.Event) (bool, error) {
-	return k.DB.AddKey(ctx, r, newest, e)
+// masters reads the master keys that the configuration names.
+func (d *data) masters() (*key.Masters, error) {
+	return key.LoadMasters(d.cfg.Key.MasterFile, d.cfg.Key.OtherMasterFiles)
 }
 
 // ring loads the signing keys. Keys made by it are of the newest one's
 // algorithm: changing that is a matter of the server's configuration.
-func (a *app) ring(ctx context.Context, d *data, keys key.Store) (*key.Ring, error) {
-	master, err := key.LoadMaster(d.cfg.Key.MasterFile)
+func (a *app) ring(ctx context.Context, d *data) (*key.Ring, error) {
+	masters, err := d.masters()
 	if err != nil {
 		return nil, err
 	}
@@ -98,14 +84,13 @@ func (a *app) ring(ctx context.Context, d *data, keys key.Store) (*key.Ring, err
 		if err != nil {
 			return nil, err
 		}
-		if len(records) == 0 {
-			return nil, fault("start 'sandi serve' once; it makes the first one", "there are no signing keys yet")
+		if len(records) > 0 {
+			algorithm = jwt.Algorithm(records[len(records)-1].Algorithm)
 		}
-		algorithm = jwt.Algorithm(records[len(records)-1].Algorithm)
 	}
 	r, err := key.NewRing(key.Config{
-		Store: keys, Master: master, Algorithm: algorithm, SecretFile: d.cfg.Token.SecretFile,
-		AccessLifetime: d.db.AccessLifetime(), Now: a.now, Logger: d.log,
+		Store: d.db, Masters: masters, Algorithm: algorithm, SecretFile: d.cfg.Token.SecretFile,
+		AccessLifetime: d.cfg.Lifetimes().Access, CacheTime: d.cfg.Key.JWKSMaxAge, Now: a.now, Logger: d.log,
 	})
 	if err != nil {
 		return nil, err

@@ -13,11 +13,11 @@ import (
 func (a *app) keyCommand() *cobra.Command {
 	return a.group(&cobra.Command{
 		Use:   "key",
-		Short: "List and rotate signing keys, and make secrets",
+		Short: "List, rotate and revoke signing keys, and change the master key",
 		Long: `Look after the signing keys of a server, in its data folder. A key is next
 (published, not signing yet), active, retiring (its tokens are still accepted)
 or gone. A running server follows within a second.`,
-	}, a.keyListCommand(), a.keyRotateCommand(), a.keySecretCommand())
+	}, a.keyListCommand(), a.keyRotateCommand(), a.keyRevokeCommand(), a.keyMasterCommand(), a.keySecretCommand())
 }
 
 func (a *app) keyListCommand() *cobra.Command {
@@ -32,7 +32,7 @@ func (a *app) keyListCommand() *cobra.Command {
 	jsonFlag(c, &asJSON)
 	return does(c, func(cmd *cobra.Command, _ []string) error {
 		return a.withData(cmd, t, func(ctx context.Context, d *data) error {
-			r, err := a.ring(ctx, d, keptKeys{d.db})
+			r, err := a.ring(ctx, d)
 			if err != nil {
 				return err
 			}
@@ -67,7 +67,7 @@ already waits, that one is shown and the exit code is 1.`,
 	jsonFlag(c, &asJSON)
 	return does(c, func(cmd *cobra.Command, _ []string) error {
 		return a.withData(cmd, t, func(ctx context.Context, d *data) error {
-			r, err := a.ring(ctx, d, addableKeys{keptKeys{d.db}})
+			r, err := a.ring(ctx, d)
 			if err != nil {
 				return err
 			}

@@ -53,6 +53,8 @@ func TestBinary(t *testing.T) {
 			Cmds: map[string]func(*testscript.TestScript, bool, []string){
 				"code":   code,
 				"events": events,
+				"guide":  guide,
+				"kid":    kid,
 				"mkdata": mkdata,
 				"save":   save,
 			},
@@ -119,6 +121,34 @@ func events(ts *testscript.TestScript, _ bool, args []string) {
 		b.WriteByte('\n')
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(b.String()), 0o600))
+}
+
+// guide FILE does what a guide says: it runs its sh blocks in their order, and adds its yaml blocks to sandi.yaml.
+func guide(ts *testscript.TestScript, _ bool, args []string) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "guides", args[0]))
+	ts.Check(err)
+	for i, part := range strings.Split(string(text), "```") {
+		language, block, _ := strings.Cut(part, "\n")
+		switch {
+		case i%2 == 0: // between blocks
+		case language == "sh":
+			ts.Check(ts.Exec("sh", "-ec", block))
+		case language == "yaml":
+			path := ts.MkAbs("sandi.yaml")
+			ts.Check(os.WriteFile(path, append([]byte(ts.ReadFile(path)), block...), 0o600))
+		}
+	}
+}
+
+// kid NAME STATE sets a variable to the id of the key in that state, as key list printed it last.
+func kid(ts *testscript.TestScript, _ bool, args []string) {
+	for line := range strings.Lines(ts.ReadFile("stdout")) {
+		if columns := strings.Fields(line); len(columns) > 2 && columns[2] == args[1] {
+			ts.Setenv(args[0], columns[0])
+			return
+		}
+	}
+	ts.Fatalf("no key is %s", args[1])
 }
 
 // save NAME [FILE] sets a variable to the one line that was printed last, and

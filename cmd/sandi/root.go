@@ -35,6 +35,7 @@ command line or the configuration is wrong.`,
 	root.SetHelpCommand(a.helpCommand())
 	root.AddCommand(
 		a.serveCommand(), a.demoCommand(), a.userCommand(), a.tokenCommand(), a.keyCommand(), a.configCommand(), a.versionCommand(),
+		a.backupCommand(), a.restoreCommand(), a.migrateCommand(),
 	)
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpCmd()

@@ -111,7 +111,7 @@ func (f *signFlags) life() (time.Duration, error) {
 // token lives before there is one, so that it keeps a revocation of its subject
 // for as long, and the audit log has it before anybody does.
 func (a *app) signByData(ctx context.Context, d *data, f *signFlags, claims claimSet, life time.Duration) error {
-	ring, err := a.ring(ctx, d, keptKeys{d.db})
+	ring, err := a.ring(ctx, d)
 	if err != nil {
 		return err
 	}

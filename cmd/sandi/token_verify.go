@@ -166,7 +166,7 @@ func (a *app) verifyByData(ctx context.Context, d *data, f *verifyFlags, token s
 	if len(e.Types) == 0 && !e.InsecureAnyType {
 		e.Types = []string{"at+jwt"}
 	}
-	ring, err := a.ring(ctx, d, keptKeys{d.db})
+	ring, err := a.ring(ctx, d)
 	if err != nil {
 		return nil, err
 	}

@@ -14,10 +14,11 @@ import (
 func (a *app) userCommand() *cobra.Command {
 	return a.group(&cobra.Command{
 		Use:   "user",
-		Short: "Add, list, disable and enable users, and set passwords",
+		Short: "Add, list, import, export, disable and enable users, set passwords and roles",
 		Long: `Look after the users of a server, in its data folder. A running server follows
 within a second: who is disabled can neither refresh nor use a live token.`,
-	}, a.userAddCommand(), a.userListCommand(), a.userDisableCommand(true), a.userDisableCommand(false), a.userPasswordCommand())
+	}, a.userAddCommand(), a.userListCommand(), a.userDisableCommand(true), a.userDisableCommand(false), a.userPasswordCommand(),
+		a.userRolesCommand(), a.userImportCommand(), a.userExportCommand())
 }
 
 // userView is a user as the command prints it.

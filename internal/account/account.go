@@ -14,7 +14,8 @@ type User struct {
 	Subject string
 	// Username is the name as the user typed it at registration, for display.
 	Username string
-	// PasswordHash is a PHC string ($argon2id$...).
+	// PasswordHash is a PHC string ($argon2id$...), or what another system made of the
+	// password, until the first login of an imported user.
 	PasswordHash string
 	Roles        []string // sorted, without duplicates
 	Disabled     bool
@@ -61,6 +62,15 @@ type Store interface {
 	// SetDisabled disables (ending every session, and revoking the user's tokens)
 	// or enables a user. Setting what is already so succeeds.
 	SetDisabled(ctx context.Context, subject string, disabled bool, e audit.Event) error
+	// SetRoles replaces the roles of a user, and revokes what says the old ones: access
+	// tokens issued until now. Sessions stay, and refresh to the new ones. Setting what is already so succeeds.
+	SetRoles(ctx context.Context, subject string, roles []string, e audit.Event) error
+	// ImportUsers inserts, in one transaction, those of users whose subject is new, each with
+	// the event e of its subject, and returns as they are those whose subject exists. users
+	// are at most MaxImport, of different subjects. ErrTaken when another keeps inserting the same ones.
+	ImportUsers(ctx context.Context, users []User, e audit.Event) (present []User, err error)
+	// UsersOf reads those of the subjects that exist, in no particular order.
+	UsersOf(ctx context.Context, subjects []string) ([]User, error)
 	// HasRole says whether any enabled user holds the role.
 	HasRole(ctx context.Context, role string) (bool, error)
 

@@ -3,7 +3,7 @@
 // # Guessing passwords
 //
 // A password is at least 8 characters and at most 1,024 bytes, taken exactly as
-// received, of any composition. It is refused when zxcvbn and a list of words
+// received, of any composition. It is refused when a guesser by the model of zxcvbn and a list of words
 // (words.txt, Indonesian ones among them) find it guessable; the username,
 // "sandi" and the configured words count as known to a guesser. It never expires.
 //
@@ -29,4 +29,9 @@
 // time until its user logs in, or the cost is raised again. Hashes run on a bounded number of cores with a
 // bounded queue; beyond it logins are answered 503 rather than left to pile up.
 // New passwords are judged behind a gate of their own, after their owner is known.
+//
+// A hash that came from another system (Import) is verified as it is, under the same gate,
+// topped up in time to what a hash of our own took last, and replaced by one in the same login.
+// Its cost has limits: at most 128 MiB and one or two seconds of a core. One that is
+// costlier than our own tells, until that first login, that there is such a user; afterwards nothing does.
 package account

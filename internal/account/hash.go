@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/crypto/argon2"
 )
@@ -114,7 +115,8 @@ type hasher struct {
 	gate   *gate
 	dummy  phc
 	count  atomic.Uint64
-	work   atomic.Uint64 // of all of them, memory in KiB times passes
+	work   atomic.Uint64 // of all of argon2id, memory in KiB times passes
+	pace   atomic.Int64  // what the last one took at the configured cost; 0 before it
 }
 
 func newHasher(p Params, concurrency, queue int) *hasher {
@@ -130,7 +132,12 @@ func newHasher(p Params, concurrency, queue int) *hasher {
 func (h *hasher) compute(password string, p Params, salt []byte, size int) []byte {
 	h.count.Add(1)
 	h.work.Add(uint64(p.work()))
-	return argon2.IDKey([]byte(password), salt, uint32(p.Iterations), uint32(p.MemoryKiB), uint8(p.Parallelism), uint32(size))
+	begun := time.Now()
+	key := argon2.IDKey([]byte(password), salt, uint32(p.Iterations), uint32(p.MemoryKiB), uint8(p.Parallelism), uint32(size))
+	if p == h.params {
+		h.pace.Store(int64(time.Since(begun)))
+	}
+	return key
 }
 
 // hash makes the PHC string of a password.
@@ -148,8 +155,12 @@ func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 // verify compares a password with a stored hash, or with none at the same cost
 // where stored is empty. weak says that the hash costs less than is now configured;
 // the difference is then spent too, before the gate is left, so that the user of
-// an old hash is not told from nobody.
+// an old hash is not told from nobody. A foreign hash is always weak.
 func (h *hasher) verify(ctx context.Context, stored, password string) (ok, weak bool, err error) {
+	if stored != "" && !strings.HasPrefix(stored, native) {
+		ok, err = h.verifyForeign(ctx, stored, password)
+		return ok, true, err
+	}
 	want := h.dummy
 	if stored != "" {
 		if want, err = parsePHC(stored, h.bounds); err != nil {
@@ -166,4 +177,29 @@ func (h *hasher) verify(ctx context.Context, stored, password string) (ok, weak 
 	}
 	weak = want.MemoryKiB < h.params.MemoryKiB || want.work() < h.params.work() || len(want.salt) < saltSize || len(want.hash) < hashSize
 	return subtle.ConstantTimeCompare(got, want.hash) == 1, weak, nil
+}
+
+// verifyForeign is verify for a hash of another system. What it is quicker than
+// a hash of our own took last is spent on one of that much less memory.
+func (h *hasher) verifyForeign(ctx context.Context, stored, password string) (bool, error) {
+	want, err := parseForeign(stored, h.bounds)
+	if err != nil {
+		return false, err
+	}
+	if err := h.gate.enter(ctx); err != nil {
+		return false, err
+	}
+	defer h.gate.leave()
+	h.count.Add(1)
+	begun := time.Now()
+	ok := want.matches(password)
+	rest := h.params
+	if pace := time.Duration(h.pace.Load()); pace > 0 {
+		left := max(0, 1-time.Since(begun).Seconds()/pace.Seconds())
+		rest.MemoryKiB = int(float64(rest.MemoryKiB) * left)
+	}
+	if rest.MemoryKiB >= 8*rest.Parallelism {
+		h.compute(password, rest, h.dummy.salt, hashSize)
+	}
+	return ok, nil
 }

@@ -9,8 +9,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/ccojocar/zxcvbn-go"
-	"github.com/ccojocar/zxcvbn-go/matching"
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/sandi-auth/sandi/internal/problem"
@@ -22,7 +20,7 @@ import (
 //go:embed words.txt
 var wordList string
 
-// common.txt is what zxcvbn-go takes for strong among the 5,000 passwords that
+// common.txt is what zxcvbn's lists lack and its rules take for strong among the 5,000 passwords that
 // are most often found in breaches and are long enough: Russian words typed on a
 // Latin keyboard, for the most part.
 //
@@ -30,11 +28,12 @@ var wordList string
 var commonList string
 
 const (
-	// judged is how many characters of a password zxcvbn sees: its cost grows with
-	// the square of their number, and is near that of a hash at this one.
+	// judged is how many characters of a password strength sees: its cost grows with
+	// the square of their number.
 	judged = 64
-	// leastScore is the one from which zxcvbn calls a password safely unguessable.
-	leastScore = 3
+	// enough is what 2e10 guesses are in bits, and enoughTogether what 2e8 are: 10^6
+	// and 10^4 seconds of the guesser that zxcvbn has in mind, its scores 3 and 2.
+	enough, enoughTogether = 34.22, 27.58
 	// shortestWord that is taken from a username or the configuration as a guesser's knowledge.
 	shortestWord = 3
 )
@@ -42,22 +41,24 @@ const (
 // policy judges new passwords. It has no composition rules (ASVS 6.2.5).
 type policy struct {
 	min, max int // characters; bytes
-	words    []string
+	words    ranks
 }
 
 func newPolicy(min, max int, configured []string) *policy {
-	p := &policy{min: min, max: max, words: []string{"sandi"}}
+	words := []string{"sandi"}
 	for _, w := range configured {
-		p.words = append(p.words, pieces(w)...)
+		words = append(words, pieces(w)...)
 	}
-	p.words = append(p.words, strings.Split(strings.TrimSpace(wordList), "\n")...)
-	p.words = append(p.words, strings.Fields(commonList)...)
+	words = append(words, strings.Split(strings.TrimSpace(wordList), "\n")...)
+	words = append(words, strings.Fields(commonList)...)
+	p := &policy{min: min, max: max, words: ranks{}}
+	p.words.add(words)
 	return p
 }
 
 // judge refuses a password for the user of the given names; field is the one of
 // the request that holds it. The error is a *problem.Error, weak_password or,
-// since judging costs about as much as a hash, hashing_busy. It has a gate of its
+// since judging costs, hashing_busy. It has a gate of its
 // own: however many new passwords are sent, logins are hashed.
 func (s *Service) judge(ctx context.Context, field, password string, names ...string) error {
 	if err := s.judging.enter(ctx); err != nil {
@@ -86,18 +87,15 @@ func weak(field, sentence string, length int) error {
 	}
 }
 
-// guessable asks zxcvbn about every spelling under which a guesser would find
+// guessable asks for the strength of every spelling under which a guesser would find
 // the password, what it repeats, and its words written together; the weakest counts.
 func (p *policy) guessable(password string, names []string) bool {
-	var known []string
+	known := ranks{}
 	for _, name := range names {
-		known = append(known, pieces(name)...)
+		known.add(pieces(name))
 	}
-	known = append(known, p.words...)
-	score := func(s string) int {
-		// Without zxcvbn's own l33t matcher: it tries every combination of
-		// substitutions, 2^n of them for n different signs.
-		return zxcvbn.PasswordStrength(s, known, matching.FilterL33tMatcher).Score
+	weaker := func(bits float64) func(string) bool {
+		return func(s string) bool { return strength(s, known, p.words) < bits }
 	}
 	written := plain(password)
 	together := separators.Replace(written)
@@ -107,11 +105,11 @@ func (p *policy) guessable(password string, names []string) bool {
 			asked = append(asked, repeated)
 		}
 	}
-	if slices.ContainsFunc(asked, func(s string) bool { return score(s) < leastScore }) {
+	if slices.ContainsFunc(asked, weaker(enough)) {
 		return true
 	}
-	// Where the words end is worth something, so that one step less is asked of them without.
-	return together != written && slices.ContainsFunc(spellings(together), func(s string) bool { return score(s) < leastScore-1 })
+	// Where the words end is worth something, so that less is asked of them without.
+	return together != written && slices.ContainsFunc(spellings(together), weaker(enoughTogether))
 }
 
 // pieces are a name and its parts, as far as they are long enough to tell anything.
@@ -121,8 +119,7 @@ func pieces(name string) []string {
 	return slices.DeleteFunc(append([]string{name}, parts...), func(s string) bool { return len(s) < shortestWord })
 }
 
-// plain brings a password to the ASCII that zxcvbn counts by: it takes positions
-// in bytes for positions in characters. Accents fall, and every other character
+// plain brings a password to the ASCII that strength counts by. Accents fall, and every other character
 // becomes a letter, always the same one, so that repetition still shows.
 func plain(s string) string {
 	out := make([]byte, 0, judged)

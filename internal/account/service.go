@@ -9,14 +9,13 @@ import (
 	"time"
 
 	"github.com/sandi-auth/sandi/internal/audit"
-	"github.com/sandi-auth/sandi/internal/cluster"
 	"github.com/sandi-auth/sandi/internal/problem"
 )
 
 // Config is what a Service works with. Store, Limits and Now are required.
 type Config struct {
 	Store  Store
-	Limits *cluster.Memory
+	Limits Limits
 	Now    func() time.Time
 	Logger *slog.Logger // default slog.DiscardHandler
 
@@ -40,7 +39,7 @@ type Service struct {
 	store    Store
 	now      func() time.Time
 	log      *slog.Logger
-	limits   *cluster.Memory
+	limits   Limits
 	hasher   *hasher
 	judging  *gate
 	policy   *policy

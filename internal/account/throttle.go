@@ -21,9 +21,18 @@ var strangers = cluster.Rate{Burst: 100, Every: time.Minute}
 // ownChanges bounds what a logged-in user may do to his own account, of each kind.
 var ownChanges = cluster.Rate{Burst: 5, Every: time.Minute}
 
+// Limits counts for all nodes: a *cluster.Memory where there is one, else a *cluster.Redis, whose comments say
+// what the methods do. None of them fails.
+type Limits interface {
+	Take(ctx context.Context, key string, r cluster.Rate) (wait time.Duration)
+	Try(ctx context.Context, key string, b cluster.Backoff) (wait time.Duration)
+	Undo(ctx context.Context, key string)
+	Forget(ctx context.Context, key string)
+}
+
 // throttle slows guessing down, as the package comment tells.
 type throttle struct {
-	limits        *cluster.Memory
+	limits        Limits
 	pair, address cluster.Backoff
 	familiar      *familiar
 	flights       *flights // by pairKey

@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"strings"
 	"time"
@@ -25,7 +26,7 @@ type Config struct {
 	Sessions *session.Service
 	Minter   *token.Minter
 	Guard    *guard.Guard
-	Limits   *cluster.Memory
+	Limits   Limits
 	Metrics  prometheus.Registerer // nil registers nowhere
 	// Prefixes are where the surface is mounted: "/api/auth", or "/" for none. At least one.
 	Prefixes []string
@@ -36,6 +37,12 @@ type Config struct {
 	Cookies          Cookies
 	// Origins are the origins besides our own whose pages may call what changes something.
 	Origins []string
+}
+
+// Limits counts for all nodes, as cluster.Memory and cluster.Redis do.
+type Limits interface {
+	// Take returns 0 when an event of key is allowed, else how long until one would be.
+	Take(ctx context.Context, key string, r cluster.Rate) (wait time.Duration)
 }
 
 // Cookies are the names and flags of the cookies.

@@ -27,17 +27,18 @@ var house = []struct {
 }{
 	// Public: the standard library only, in their tests too, so that importing them adds nothing to a go.sum.
 	{"jwt", row{}},
-	{"guard", row{house: "jwt"}},
+	{"internal/gaps", row{}},
+	{"guard", row{house: "jwt internal/gaps"}},
 	{"client", row{}},
 
 	{"internal/problem", row{}},
 	{"internal/config", row{modules: "github.com/goccy/go-yaml"}},
 	{"internal/web", row{"guard internal/problem", "github.com/prometheus/client_golang github.com/nicksnyder/go-i18n/v2 golang.org/x/text"}},
-	{"internal/cluster", row{}},
+	{"internal/cluster", row{modules: "github.com/redis/go-redis/v9"}},
 	{"internal/audit", row{}},
-	{"internal/revocation", row{house: "guard"}},
+	{"internal/revocation", row{house: "guard internal/gaps"}},
 	{"internal/key", row{house: "jwt internal/problem internal/audit"}},
-	{"internal/account", row{"internal/problem internal/cluster internal/audit", "golang.org/x/crypto golang.org/x/text github.com/ccojocar/zxcvbn-go"}},
+	{"internal/account", row{"internal/problem internal/cluster internal/audit", "golang.org/x/crypto golang.org/x/text github.com/ccojocar/zxcvbn-go github.com/go-crypt/x"}},
 	{"internal/session", row{house: "internal/problem internal/audit internal/account"}},
 	{"internal/token", row{house: "jwt internal/problem"}},
 	{"internal/api", row{
@@ -46,20 +47,23 @@ var house = []struct {
 	}},
 	{"internal/demo", row{house: "guard internal/problem internal/web"}},
 	{"internal/store", row{
-		"internal/problem internal/audit internal/revocation internal/key internal/account internal/session internal/demo",
-		"modernc.org/sqlite github.com/pressly/goose/v3",
+		"internal/gaps internal/problem internal/audit internal/revocation internal/key internal/account internal/session internal/demo",
+		"modernc.org/sqlite github.com/jackc/pgx/v5 github.com/go-sql-driver/mysql github.com/pressly/goose/v3",
 	}},
 	{"internal/server", row{
-		"jwt guard internal/problem internal/config internal/web internal/cluster internal/audit internal/revocation internal/key " +
+		"jwt guard internal/gaps internal/problem internal/config internal/web internal/cluster internal/audit internal/revocation internal/key " +
 			"internal/account internal/session internal/token internal/api internal/demo internal/store",
 		"github.com/prometheus/client_golang golang.org/x/sync github.com/lmittmann/tint",
 	}},
 	{"cmd/sandi", row{
 		"jwt guard internal/problem internal/config internal/cluster internal/audit internal/revocation internal/key internal/account " +
 			"internal/store internal/server",
-		"github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term",
+		"github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term github.com/schollz/progressbar/v3",
 	}},
 	{"internal/arch", row{}},
+	// For tests.
+	{"internal/testdb", row{modules: "github.com/jackc/pgx/v5 github.com/go-sql-driver/mysql go.uber.org/goleak"}},
+	{"internal/drill", row{}},
 }
 
 // publicFolders may import nothing foreign even in their tests.

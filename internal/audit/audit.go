@@ -33,6 +33,8 @@ const (
 	UserDisabled     Action = "user.disabled"
 	UserEnabled      Action = "user.enabled"
 	UserRenamed      Action = "user.renamed"
+	UsersExported    Action = "user.exported"      // all of them, with their password hashes
+	RolesChanged     Action = "user.roles_changed" // detail was, roles: separated by spaces
 	PasswordChanged  Action = "user.password_changed"
 	PasswordRehashed Action = "user.password_rehashed"
 	AdminBootstrap   Action = "admin.bootstrapped"
@@ -44,4 +46,7 @@ const (
 	KeyCreated       Action = "key.created"
 	TokenSigned      Action = "token.signed" // beside all sessions, on the command line; detail kid, jti, exp
 	KeyRemoved       Action = "key.removed"
+	KeyRevoked       Action = "key.revoked"        // detail kid, alg, reason
+	MasterChanged    Action = "key.master_changed" // detail from, to: fingerprints
+	StoreRestored    Action = "store.restored"     // by a backup or a dump; detail sessions, and what of the backup is known
 )

@@ -5,7 +5,7 @@ import "time"
 // Config is the whole configuration. Default returns the one to start from; a
 // zero value whose field has an unset tag is filled in by Resolved.
 type Config struct {
-	Issuer     string     `yaml:"issuer" unset:"http:// and listen.addr, where that is on loopback" doc:"The URL under which clients reach this server: the iss of every token. It is https, except on loopback, and has no path, query or fragment: a path is not possible, give it a host of its own. Set it for every real use, once: changing it later refuses all tokens in the field."`
+	Issuer     string     `yaml:"issuer" unset:"http:// (with listen.tls_cert_file https://) and listen.addr, where that is on loopback" doc:"The URL under which clients reach this server: the iss of every token. It is https, except on loopback, and has no path, query or fragment: a path is not possible, give it a host of its own. Set it for every real use, once: changing it later refuses all tokens in the field."`
 	Data       string     `yaml:"data" doc:"The folder of the database and the keys. It is made with mode 0700. Change it to keep them on another disk."`
 	Listen     Listen     `yaml:"listen" doc:"The public listener."`
 	Admin      Admin      `yaml:"admin" doc:"The operators' listener: metrics."`
@@ -24,16 +24,25 @@ type Config struct {
 
 // Listen is the public listener.
 type Listen struct {
-	Addr            string        `yaml:"addr" doc:"Host and port of the public listener. Port 0 takes a free one. Change the host only together with a proxy that ends TLS."`
+	Addr            string        `yaml:"addr" doc:"Host and port of the public listener. Port 0 takes a free one. Change the host only together with tls_cert_file or a proxy that ends TLS."`
+	TLSCertFile     string        `yaml:"tls_cert_file" unset:"none: plain HTTP" doc:"File with the certificate of this server and those between it and its authority, PEM. The listener then speaks TLS 1.2 and 1.3 itself. A changed file counts within two seconds, at once on SIGHUP; one that does not fit its key is refused, and the certificate before it stays."`
+	TLSKeyFile      string        `yaml:"tls_key_file" unset:"none" doc:"File with the private key of tls_cert_file, PEM, mode 0600."`
+	TLSClientCAFile string        `yaml:"tls_client_ca_file" unset:"none" doc:"File with the authorities, PEM, that certificates of clients are to come from. For this alone: every certificate that they sign is let in."`
+	TLSClientAuth   string        `yaml:"tls_client_auth" oneof:"none request require" doc:"Whether clients show a certificate: none are asked, request lets those in who have none, require turns them away. A certificate of another authority is always turned away, once asked for. It is asked for besides tokens and never instead."`
 	InsecurePlain   bool          `yaml:"insecure_plain" doc:"Allows a listener off loopback although it speaks plain HTTP. Set it only where a proxy in a trusted network ends TLS: whoever can read that network reads every password and token."`
 	TrustedProxies  []string      `yaml:"trusted_proxies" doc:"Networks (CIDR) whose X-Forwarded-For is believed. Empty: nobody's. List exactly the proxies in front of this server, or strangers choose the address that throttles and logs see. A proxy passes the Host header on as it came: a request for another host than the issuer's is refused."`
+	MaxConnections  int           `yaml:"max_connections" range:"10..1000000" doc:"Connections open at once; more wait until one closes. Each takes a file descriptor."`
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout" range:"1s..5m" doc:"How long a stop waits for running requests. Keep it below the grace period of whatever sends SIGTERM."`
 }
 
 // Admin is the operators' listener.
 type Admin struct {
-	Addr          string `yaml:"addr" doc:"Host and port of /metrics. Empty: none."`
-	InsecurePlain bool   `yaml:"insecure_plain" doc:"Allows the operators' listener off loopback although it speaks plain HTTP. Set it only in a network where everybody may read the metrics."`
+	Addr            string `yaml:"addr" doc:"Host and port of /metrics. Empty: none."`
+	TLSCertFile     string `yaml:"tls_cert_file" unset:"none: plain HTTP" doc:"File with the certificate of this listener and those between it and its authority, PEM. The listener then speaks TLS 1.2 and 1.3 itself. A changed file counts within two seconds, at once on SIGHUP; one that does not fit its key is refused, and the certificate before it stays."`
+	TLSKeyFile      string `yaml:"tls_key_file" unset:"none" doc:"File with the private key of tls_cert_file, PEM, mode 0600."`
+	TLSClientCAFile string `yaml:"tls_client_ca_file" unset:"none" doc:"File with the authorities, PEM, that certificates of clients are to come from. For this alone: every certificate that they sign is let in."`
+	TLSClientAuth   string `yaml:"tls_client_auth" oneof:"none request require" doc:"Whether clients show a certificate: none are asked, request lets those in who have none, require turns them away. A certificate of another authority is always turned away, once asked for. It is asked for besides tokens and never instead."`
+	InsecurePlain   bool   `yaml:"insecure_plain" doc:"Allows the operators' listener off loopback although it speaks plain HTTP. Set it only in a network where everybody may read the metrics."`
 }
 
 // Store is where everything is kept.
@@ -72,8 +81,10 @@ type Session struct {
 
 // Key is about signing keys and the master key.
 type Key struct {
-	RotateEvery time.Duration `yaml:"rotate_every" range:"1h..365d" doc:"How often a new signing key takes over. The old one stays published until its last token is dead."`
-	MasterFile  string        `yaml:"master_file" unset:"DATA/master.key" doc:"File with the master key, mode 0600: it encrypts the signing keys and authenticates refresh tokens. Keep it, and its backup, apart from the database."`
+	RotateEvery      time.Duration `yaml:"rotate_every" range:"1h..365d" doc:"How often a new signing key takes over. The old one stays published until its last token is dead."`
+	MasterFile       string        `yaml:"master_file" unset:"DATA/master.key" doc:"File with the master key, mode 0600: it encrypts the signing keys and authenticates refresh tokens. Keep it, and its backup, apart from the database. For the embedded database the first start makes it; for a database that nodes share make it once by 'sandi key master new', and give every node the same."`
+	OtherMasterFiles []string      `yaml:"other_master_files" doc:"Files with further master keys, mode 0600. What they sealed and authenticated counts too. For the time in which the master key is changed: the new one in key.master_file, the old one here, on every node, then 'sandi key master change'."`
+	JWKSMaxAge       time.Duration `yaml:"jwks_max_age" range:"1s..1h" doc:"How long verifiers may keep the published key set, in whole seconds. A new key signs that long and 5s after it was published, so that none of its tokens is refused."`
 }
 
 // API is the first-party API.
@@ -114,7 +125,7 @@ type Throttle struct {
 // Revocation is the list of what was revoked.
 type Revocation struct {
 	MaxStaleness time.Duration `yaml:"max_staleness" range:"1s..1h" unset:"60s, or token.access where that is shorter" doc:"How long requests are still let in by the last known list when the store cannot be read; then they get 503. Never more than token.access."`
-	ReadersFile  string        `yaml:"readers_file" unset:"none: GET /revocations is 404" doc:"File of those who may follow the list by GET /revocations, mode 0600: resource servers in other processes that use guard.NewFollower. A line is NAME:SECRET, the name for the log, the secret at least 32 random characters ('sandi key secret' makes one). A name may stand twice, so that a secret can be replaced; what changes counts from the next start."`
+	ReadersFile  string        `yaml:"readers_file" unset:"none: GET /revocations is 404" doc:"File of those who may follow the list by GET /revocations, mode 0600: resource servers in other processes that use guard.NewFollower. A line is NAME:SECRET, the name for the log, the secret at least 32 random characters ('sandi key secret' makes one). A name may stand twice, so that a secret can be replaced; a changed file is read again within a second."`
 }
 
 // Log is the log on standard error.
@@ -128,12 +139,12 @@ type Log struct {
 func Default() Config {
 	return Config{
 		Data:     "./sandi-data",
-		Listen:   Listen{Addr: "127.0.0.1:8080", ShutdownTimeout: 15 * time.Second},
-		Admin:    Admin{Addr: "127.0.0.1:9090"},
+		Listen:   Listen{Addr: "127.0.0.1:8080", TLSClientAuth: "none", MaxConnections: 10_000, ShutdownTimeout: 15 * time.Second},
+		Admin:    Admin{Addr: "127.0.0.1:9090", TLSClientAuth: "none"},
 		Store:    Store{MaxConnections: 20},
 		Token:    Token{Profile: "sandi", Algorithm: "ES256"},
 		Session:  Session{RetryWindow: 10 * time.Second, MaxPerUser: 100},
-		Key:      Key{RotateEvery: 30 * day},
+		Key:      Key{RotateEvery: 30 * day, JWKSMaxAge: 5 * time.Minute},
 		API:      API{Prefixes: []string{"/api/auth"}, Transport: "bearer", Registration: "closed"},
 		Password: Password{MemoryKiB: 19456, Iterations: 2, Parallelism: 1, Queue: 64, MinLength: 8, MaxLength: 1024},
 		Throttle: Throttle{AccountFailures: 5, AddressFailures: 30, MaxDelay: 15 * time.Minute},

@@ -55,7 +55,7 @@ func (c Config) Lifetimes() Lifetimes {
 // Resolving twice changes nothing more.
 func (c Config) Resolved(bound string) Config {
 	if c.Issuer == "" {
-		c.Issuer = issuerOf(c.Listen.Addr, bound)
+		c.Issuer = issuerOf(c.Listen, bound)
 	}
 	if len(c.Token.Audience) == 0 && c.Issuer != "" {
 		c.Token.Audience = []string{c.Issuer}
@@ -87,9 +87,9 @@ func fill(s *string, value string) {
 	}
 }
 
-// issuerOf is the http URL of a listener on loopback, else "".
-func issuerOf(addr, bound string) string {
-	host, port, err := net.SplitHostPort(addr)
+// issuerOf is the URL of a listener on loopback, else "".
+func issuerOf(l Listen, bound string) string {
+	host, port, err := net.SplitHostPort(l.Addr)
 	if err != nil || !isLoopback(host) {
 		return ""
 	}
@@ -99,7 +99,11 @@ func issuerOf(addr, bound string) string {
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 		return ""
 	}
-	return (&url.URL{Scheme: "http", Host: net.JoinHostPort(host, port)}).String()
+	scheme := "http"
+	if l.TLS().On() {
+		scheme = "https"
+	}
+	return (&url.URL{Scheme: scheme, Host: net.JoinHostPort(host, port)}).String()
 }
 
 // isLoopback judges a host by its spelling alone; no name is looked up.

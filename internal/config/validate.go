@@ -25,6 +25,7 @@ func (c Config) validate(fs *faults) {
 		}
 	}
 	c.validateIssuer(fs)
+	c.validateScheme(fs)
 	if c.Data == "" {
 		fs.at("data", "the default is ./sandi-data", "is empty")
 	}
@@ -38,20 +39,22 @@ func (c Config) validate(fs *faults) {
 }
 
 func (c Config) validateListeners(fs *faults) {
-	const hint = "listen on 127.0.0.1 behind a proxy that ends TLS; on another host than the proxy's, set "
+	const hint = "give it a certificate (tls_cert_file), or listen on 127.0.0.1 behind a proxy that ends TLS; on another host than the proxy's, set "
 	host, port, ok := checkAddr(fs, "listen.addr", c.Listen.Addr)
-	if ok && !isLoopback(host) && !c.Listen.InsecurePlain {
+	if ok && !isLoopback(host) && !c.Listen.TLS().On() && !c.Listen.InsecurePlain {
 		fs.at("listen.addr", hint+"listen.insecure_plain", "%q is off loopback, and plain HTTP there shows passwords and tokens", c.Listen.Addr)
 	}
 	if c.Admin.Addr != "" {
 		host, _, ok := checkAddr(fs, "admin.addr", c.Admin.Addr)
-		if ok && !isLoopback(host) && !c.Admin.InsecurePlain {
+		if ok && !isLoopback(host) && !c.Admin.TLS().On() && !c.Admin.InsecurePlain {
 			fs.at("admin.addr", hint+"admin.insecure_plain", "%q is off loopback, and plain HTTP there shows the metrics", c.Admin.Addr)
 		}
 		if ok && port != "0" && c.Admin.Addr == c.Listen.Addr {
 			fs.at("admin.addr", "choose another port, or \"\" for no metrics", "is the same as listen.addr")
 		}
 	}
+	c.Listen.TLS().validate(fs, "listen.")
+	c.Admin.TLS().validate(fs, "admin.")
 	for _, s := range c.Listen.TrustedProxies {
 		checkNetwork(fs, s)
 	}

@@ -54,6 +54,18 @@ func TestValidate(t *testing.T) {
 		{"metrics off", "admin: {addr: ''}", ""},
 		{"one port for both", "admin: {addr: '127.0.0.1:8080'}", "same as listen.addr"},
 
+		{"TLS off loopback", public + "listen: {addr: '0.0.0.0:8443', tls_cert_file: c, tls_key_file: k}", ""},
+		{"TLS for metrics", "admin: {addr: '10.0.0.1:9090', tls_cert_file: c, tls_key_file: k, tls_client_ca_file: a, tls_client_auth: require}", ""},
+		{"TLS on loopback", "listen: {tls_cert_file: c, tls_key_file: k}", ""},
+		{"TLS and a plain issuer", "issuer: http://localhost:8080\nlisten: {tls_cert_file: c, tls_key_file: k}", "issuer: is plain http"},
+		{"certificate without key", "listen: {tls_cert_file: c}", "listen.tls_key_file: is required by listen.tls_cert_file"},
+		{"key without certificate", "admin: {tls_key_file: k}", "admin.tls_cert_file: is required by admin.tls_key_file"},
+		{"plain and client certificates", "listen: {tls_client_auth: request, tls_client_ca_file: a}", "listen.tls_cert_file: is required"},
+		{"client certificates of anybody", "listen: {tls_cert_file: c, tls_key_file: k, tls_client_auth: require}", "tls_client_ca_file: is required"},
+		{"authority without a question", "listen: {tls_cert_file: c, tls_key_file: k, tls_client_ca_file: a}", "listen.tls_client_auth: asks for no certificate"},
+		{"unknown question", "listen: {tls_client_auth: always}", "one of: none, request, require"},
+		{"too few connections", "listen: {max_connections: 1}", "outside 10 to 1000000"},
+
 		{"proxies", "listen: {trusted_proxies: [10.0.0.0/8, 'fd00::/8']}", ""},
 		{"proxy without mask", "listen: {trusted_proxies: [10.0.0.1]}", "write 10.0.0.1/32"},
 		{"proxy with stray bits", "listen: {trusted_proxies: [10.0.0.1/8]}", "write 10.0.0.0/8"},

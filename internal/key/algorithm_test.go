@@ -30,7 +30,7 @@ func TestAlgorithms(t *testing.T) {
 		}
 	}
 	for _, alg := range []jwt.Algorithm{jwt.HS256, jwt.HS512, jwt.ES512, "none"} {
-		_, err := key.NewRing(key.Config{Store: b.db, Master: b.master, AccessLifetime: access, Now: b.clock.now, Algorithm: alg})
+		_, err := key.NewRing(key.Config{Store: b.db, Masters: key.NewMasters(b.master), AccessLifetime: access, Now: b.clock.now, Algorithm: alg})
 		if r, ok := errors.AsType[*key.Refusal](err); !ok || r.Hint() == "" {
 			t.Errorf("%s without a secret file: %v, want a refusal with a hint", alg, err)
 		}
@@ -81,7 +81,7 @@ func TestSharedSecret(t *testing.T) {
 	for name, path := range map[string]string{
 		"of a seed": file(strings.Repeat("super-secret", 4), 0o600), "short": file("x8$kP2", 0o600), "readable": file(secret, 0o644),
 	} {
-		cfg := key.Config{Store: b.db, Master: b.master, AccessLifetime: access, Now: b.clock.now}
+		cfg := key.Config{Store: b.db, Masters: key.NewMasters(b.master), AccessLifetime: access, Now: b.clock.now}
 		with(path)(&cfg)
 		_, err := key.NewRing(cfg)
 		if refusal, ok := errors.AsType[*key.Refusal](err); !ok || refusal.Hint() == "" {

@@ -19,7 +19,7 @@ import (
 func masterFile(t *testing.T) string { t.Helper(); return filepath.Join(t.TempDir(), "master.key") }
 
 // secure-defaults 1a, 1d
-func TestOpenMaster(t *testing.T) {
+func TestOpenMasters(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	path := masterFile(t)
@@ -30,12 +30,12 @@ func TestOpenMaster(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range fingerprints {
 		wg.Go(func() {
-			m, err := key.OpenMaster(t.Context(), path, b.db)
+			m, err := key.OpenMasters(t.Context(), path, nil, true, b.db)
 			if err != nil {
 				t.Error(err)
 				return
 			}
-			fingerprints[i] = m.Fingerprint()
+			fingerprints[i] = m.All()[0].Fingerprint()
 		})
 	}
 	wg.Wait()
@@ -57,23 +57,24 @@ func TestOpenMaster(t *testing.T) {
 	}
 }
 
-// TestOpenMasterLost: a key that is lost is not replaced, because the store would open under no other.
+// TestOpenMastersLost: a key that is lost is not replaced, because the store would open under no other.
 // secure-defaults 1a, 2h
-func TestOpenMasterLost(t *testing.T) {
+func TestOpenMastersLost(t *testing.T) {
 	t.Parallel()
 	b, path := newBench(t), masterFile(t)
-	m, err := key.OpenMaster(t.Context(), path, b.db)
+	m, err := key.OpenMasters(t.Context(), path, nil, true, b.db)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.db.MasterFingerprint(t.Context(), m.Fingerprint()); err != nil {
+	fingerprint := m.All()[0].Fingerprint()
+	if _, err := b.db.MasterFingerprint(t.Context(), fingerprint); err != nil {
 		t.Fatal(err)
 	}
 	kept := path + ".away"
 	if err := os.Rename(path, kept); err != nil {
 		t.Fatal(err)
 	}
-	_, err = key.OpenMaster(t.Context(), path, b.db)
+	_, err = key.OpenMasters(t.Context(), path, nil, true, b.db)
 	if r, ok := errors.AsType[*key.Refusal](err); !ok || !strings.Contains(err.Error(), "missing at "+path) || r.Hint() == "" {
 		t.Errorf("got %v, want a refusal with a hint", err)
 	}
@@ -83,9 +84,50 @@ func TestOpenMasterLost(t *testing.T) {
 	if err := os.Rename(kept, path); err != nil {
 		t.Fatal(err)
 	}
-	if again, err := key.OpenMaster(t.Context(), path, b.db); err != nil || again.Fingerprint() != m.Fingerprint() {
+	if again, err := key.OpenMasters(t.Context(), path, nil, true, b.db); err != nil || again.All()[0].Fingerprint() != fingerprint {
 		t.Errorf("put back: got %v", err)
 	}
+}
+
+// TestOpenMastersShared: no node makes the master key of a store that others use too. What is missing is
+// said, and made by no start.
+// secure-defaults 2h
+func TestOpenMastersShared(t *testing.T) {
+	t.Parallel()
+	b, path := newBench(t), masterFile(t)
+	open := func(others ...string) error {
+		_, err := key.OpenMasters(t.Context(), path, others, false, b.db)
+		return err
+	}
+	refused := func(err error, want, hint string) {
+		t.Helper()
+		r, ok := errors.AsType[*key.Refusal](err)
+		if !ok || !strings.Contains(err.Error(), want) || !strings.Contains(r.Hint(), hint) {
+			t.Errorf("got %v, want a refusal that says %q and advises %q", err, want, hint)
+		}
+	}
+	refused(open(), "a node makes none", "sandi key master new --out "+path)
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("a key was made: %v", err)
+	}
+	made, err := key.CreateMaster(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := key.CreateMaster(path); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("a second one in its place: %v, want fs.ErrExist", err)
+	}
+	if err := open(path); err != nil { // named twice is no fault
+		t.Error(err)
+	}
+	refused(open(path+".old"), "of key.other_master_files is missing", "take it out of the list")
+	if _, err := b.db.MasterFingerprint(t.Context(), made.Fingerprint()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	refused(open(), "is missing at", "copy it from another node")
 }
 
 func encoded(b ...byte) string {

@@ -1,11 +1,9 @@
 package key
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -26,37 +24,11 @@ func LoadMaster(path string) (*Master, error) {
 	return m, nil
 }
 
-// OpenMaster is LoadMaster, except that for a store which knows no master key
-// yet a missing file is made, with mode 0600. Two processes that start at once
-// end up with the same key. A file that is missing beside a store that knows its
-// key is a *Refusal: another key would open nothing of what the store holds.
-func OpenMaster(ctx context.Context, path string, s Store) (*Master, error) {
-	m, err := LoadMaster(path)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return m, err
-	}
-	known, err := s.MasterFingerprint(ctx, "")
-	if err != nil {
-		return nil, fmt.Errorf("open master key: %w", err)
-	}
-	if known == "" {
-		return createMaster(path)
-	}
-	m, err = LoadMaster(path) // another process may have made both since
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, refuse("the master key of this store is missing at "+path,
-			"restore it from the backup, or name where it is by key.master_file; without it, start with an empty data folder")
-	}
-	return m, err
-}
-
-// createMaster makes the file, or reads the one of whoever was faster.
-func createMaster(path string) (*Master, error) {
+// CreateMaster makes a random master key in a new file, with mode 0600. A file that is there already is
+// fs.ErrExist, and stays as it is.
+func CreateMaster(path string) (*Master, error) {
 	m := GenerateMaster()
-	switch err := createSecretFile(path, m.text()); {
-	case errors.Is(err, fs.ErrExist):
-		return LoadMaster(path)
-	case err != nil:
+	if err := createSecretFile(path, m.text()); err != nil {
 		return nil, fmt.Errorf("create master key: %w", err)
 	}
 	return m, nil

@@ -1,10 +1,6 @@
 package key
 
 import (
-	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -27,19 +23,21 @@ const (
 // ErrPending means that a next key already waits to become active.
 var ErrPending = errors.New("a next key is already waiting")
 
-// Config is what a Ring works with. Store, Master, AccessLifetime and Now are required.
+// Config is what a Ring works with. Store, Masters, AccessLifetime and Now are required.
 type Config struct {
-	Store  Store
-	Master *Master
+	Store   Store
+	Masters *Masters
 	// Algorithm of new keys: ES256 (default), EdDSA, RS256 or PS256; HS256 takes SecretFile.
 	// Where it is changed, the next start rotates to a key of the new one.
 	Algorithm jwt.Algorithm
 	// SecretFile holds the shared secret of HS256, mode 0600. Whoever can verify
 	// with it can also sign, so it is for a single party and never published.
 	SecretFile string
-	// AccessLifetime is the longest life of any token that the keys sign.
+	// AccessLifetime is the longest life of the tokens that this node signs. What other processes told the
+	// store of counts too.
 	AccessLifetime time.Duration
-	// CacheTime is how long verifiers may keep the published set; default 5 min.
+	// CacheTime is how long verifiers may keep the published set; default 5 min. A key signs CacheTime and 5 s
+	// after it was made.
 	CacheTime time.Duration
 	// RotateEvery is the age at which a key is replaced; 0 means by command alone.
 	RotateEvery time.Duration
@@ -48,25 +46,33 @@ type Config struct {
 }
 
 // Ring holds the signing keys of this node. It implements jwt.Keys, and is safe
-// for concurrent use after Load.
+// for concurrent use after Load, or the first Refresh.
 type Ring struct {
-	cfg     Config
-	current atomic.Pointer[membership]
-	mu      sync.Mutex // one reload at a time
+	cfg      Config
+	current  atomic.Pointer[membership]
+	lifetime atomic.Int64 // a time.Duration: the longest of an access token that the store knows
+
+	mu        sync.Mutex // one reload at a time; guards what follows
+	master    string     // the fingerprint that the store has
+	switchAt  time.Time  // when another master key takes over; zero while none waits
+	refetched time.Time  // when Refetch last read the store
+
+	refreshed atomic.Int64 // Unix nanoseconds of the last reload
 }
 
 // membership is the keys between two changes. It is immutable.
 type membership struct {
-	records []Record   // by ActivateAt
-	keys    []*jwt.Key // able to sign, in the same order
+	records []Record    // by ActivateAt
+	signs   []time.Time // from when on this node signs with each
+	keys    []*jwt.Key  // able to sign, in the same order
 	set     *jwt.KeySet
 }
 
 // NewRing checks the configuration, and reads the secret where HS256 is
-// configured. Load comes next.
+// configured. Load comes next, or Refresh.
 func NewRing(cfg Config) (*Ring, error) {
-	if cfg.Store == nil || cfg.Master == nil || cfg.AccessLifetime <= 0 || cfg.Now == nil {
-		panic("key: NewRing needs Store, Master, AccessLifetime and Now")
+	if cfg.Store == nil || cfg.Masters == nil || cfg.AccessLifetime <= 0 || cfg.Now == nil {
+		panic("key: NewRing needs Store, Masters, AccessLifetime and Now")
 	}
 	if cfg.Algorithm == "" {
 		cfg.Algorithm = jwt.ES256
@@ -91,51 +97,28 @@ func NewRing(cfg Config) (*Ring, error) {
 	}
 }
 
-// loadSecret makes the one key of HS256. Its key id is a MAC under the secret
-// itself, so that it tells secrets apart and helps to guess one no more than a
-// token does.
+// loadSecret makes the one key of HS256.
 func (r *Ring) loadSecret() error {
 	if r.cfg.SecretFile == "" {
 		return refuse("HS256 needs a secret file", "set token.secret_file to a file with a random secret ("+secretHint+"), or use ES256")
 	}
-	text, err := readSecretFile(r.cfg.SecretFile, "secret")
+	k, err := LoadSecret(r.cfg.SecretFile)
 	if err != nil {
 		return err
 	}
-	if n := len(text); n > 0 && text[n-1] == '\n' {
-		text = text[:n-1]
-	}
-	if err := CheckSecret(jwt.HS256, text); err != nil {
-		return fmt.Errorf("%s: %w", r.cfg.SecretFile, err)
-	}
-	mac := hmac.New(sha256.New, text)
-	mac.Write([]byte("sandi v1 key id"))
-	k, err := jwt.NewKey(jwt.HS256, base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:12]), text)
-	if err != nil {
-		return err
-	}
-	return r.setMembers(nil, []*jwt.Key{k})
+	return r.setMembers(nil, nil, []*jwt.Key{k})
 }
 
 // shared says that the one key is a shared secret, which the store knows nothing of.
 func (r *Ring) shared() bool { return r.cfg.Algorithm == jwt.HS256 }
 
 // life is how long a key is needed after its retirement.
-func (r *Ring) life() time.Duration { return r.cfg.AccessLifetime + clockSlack + r.cfg.CacheTime }
-
-// Load reads the keys for the first time, and makes the first one, active at
-// once, where there is none. A store that belongs to another master key is a *Refusal.
-func (r *Ring) Load(ctx context.Context) error {
-	fp, err := r.cfg.Store.MasterFingerprint(ctx, r.cfg.Master.Fingerprint())
-	if err != nil {
-		return fmt.Errorf("load keys: %w", err)
-	}
-	if fp != r.cfg.Master.Fingerprint() {
-		return refuse("the store was made with another master key",
-			"put back the master key file that belongs to this data, or start with an empty data folder")
-	}
-	return r.Refresh(ctx)
+func (r *Ring) life() time.Duration {
+	return max(r.cfg.AccessLifetime, time.Duration(r.lifetime.Load())) + clockSlack + r.cfg.CacheTime
 }
+
+// lead is how long a key is published before it signs.
+func (r *Ring) lead() time.Duration { return r.cfg.CacheTime + followSlack }
 
 // KeySet is every key whose tokens are accepted: next, active and retiring.
 // The pointer changes only when the membership does. Its JSON is the set to
@@ -144,13 +127,18 @@ func (r *Ring) KeySet() *jwt.KeySet { return r.current.Load().set }
 
 // Signer is the key that signs at this instant.
 func (r *Ring) Signer() *jwt.Key {
-	m, now := r.current.Load(), r.cfg.Now()
-	for i := len(m.records) - 1; i > 0; i-- {
-		if !now.Before(m.records[i].ActivateAt) {
-			return m.keys[i]
+	m := r.current.Load()
+	return m.keys[m.signer(r.cfg.Now())]
+}
+
+// signer is the place of the key that signs.
+func (m *membership) signer(now time.Time) int {
+	for i := len(m.signs) - 1; i > 0; i-- {
+		if !now.Before(m.signs[i]) {
+			return i
 		}
 	}
-	return m.keys[0] // also while the clock stands before the first ActivateAt
+	return 0 // also while the clock stands before the first ActivateAt
 }
 
 // States lists the keys, oldest first; none under HS256, and none before Load.
@@ -162,7 +150,7 @@ func (r *Ring) States() []State {
 }
 
 // setMembers publishes a new membership.
-func (r *Ring) setMembers(records []Record, keys []*jwt.Key) error {
+func (r *Ring) setMembers(records []Record, signs []time.Time, keys []*jwt.Key) error {
 	verify := slices.Clone(keys)
 	if !r.shared() { // who only verifies needs no private halves
 		for i, k := range verify {
@@ -173,7 +161,7 @@ func (r *Ring) setMembers(records []Record, keys []*jwt.Key) error {
 	if err != nil {
 		return fmt.Errorf("load keys: %w", err)
 	}
-	r.current.Store(&membership{records: records, keys: keys, set: set})
+	r.current.Store(&membership{records, signs, keys, set})
 	return nil
 }
 
@@ -189,7 +177,7 @@ func place(kid string) string { return "signing key " + kid }
 
 // open decrypts the private key of a record and checks that it is the one named.
 func (r *Ring) open(rec Record) (*jwt.Key, error) {
-	jwk, err := r.cfg.Master.Open(rec.Sealed, place(rec.KID))
+	jwk, err := r.cfg.Masters.open(rec.Sealed, place(rec.KID))
 	if err != nil {
 		return nil, fmt.Errorf("open key %s: %w", rec.KID, err)
 	}
@@ -203,9 +191,16 @@ func (r *Ring) open(rec Record) (*jwt.Key, error) {
 	return k, nil
 }
 
-// make generates a key and its record.
+// make generates a key and its record, under the store's master key.
 func (r *Ring) make(activate, now time.Time) (Record, error) {
+	master, err := r.cfg.Masters.known(r.master)
+	if err != nil {
+		return Record{}, err
+	}
 	k, err := jwt.GenerateKey(r.cfg.Algorithm)
+	for err == nil && k.ID()[0] == '-' { // a command line would take its id for a flag
+		k, err = jwt.GenerateKey(r.cfg.Algorithm)
+	}
 	if err != nil {
 		return Record{}, fmt.Errorf("make key: %w", err)
 	}
@@ -214,7 +209,7 @@ func (r *Ring) make(activate, now time.Time) (Record, error) {
 		return Record{}, fmt.Errorf("make key: %w", err)
 	}
 	return Record{
-		KID: k.ID(), Algorithm: string(k.Algorithm()), Sealed: r.cfg.Master.Seal(jwk, place(k.ID())),
+		KID: k.ID(), Algorithm: string(k.Algorithm()), Sealed: master.Seal(jwk, place(k.ID())), Master: r.master,
 		CreatedAt: now, ActivateAt: activate,
 	}, nil
 }

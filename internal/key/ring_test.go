@@ -1,6 +1,7 @@
 package key_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/sandi-auth/sandi/internal/audit"
 	"github.com/sandi-auth/sandi/internal/key"
 	"github.com/sandi-auth/sandi/internal/store"
+	"github.com/sandi-auth/sandi/internal/testdb"
 	"github.com/sandi-auth/sandi/jwt"
 )
 
@@ -26,17 +28,35 @@ func (c *clock) now() time.Time {
 }
 func (c *clock) advance(d time.Duration) { c.offset.Add(int64(d)) }
 
+func TestMain(m *testing.M) { testdb.Main(m) }
+
 // bench is one store, and what its nodes have in common.
 type bench struct {
 	clock  clock
+	url    string
+	life   time.Duration // of tokens, that the store was told of
 	db     *store.DB
 	master *key.Master
 }
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{master: key.GenerateMaster()}
-	db, err := store.Open(t.Context(), store.Config{URL: "sqlite:" + filepath.Join(t.TempDir(), "sandi.db"), Now: b.clock.now})
+	return newBenchFor(t, access, embedded(t))
+}
+
+func embedded(tb testing.TB) string { return "sqlite:" + filepath.Join(tb.TempDir(), "sandi.db") }
+
+func newBenchFor(t *testing.T, life time.Duration, url string) *bench {
+	t.Helper()
+	b := &bench{master: key.GenerateMaster(), url: url, life: life}
+	b.db = b.open(t)
+	return b
+}
+
+// open is what another process has of the store.
+func (b *bench) open(t *testing.T) *store.DB {
+	t.Helper()
+	db, err := store.Open(t.Context(), store.Config{URL: b.url, AccessLifetime: b.life, Now: b.clock.now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,8 +65,19 @@ func newBench(t *testing.T) *bench {
 			t.Error(err)
 		}
 	})
-	b.db = db
-	return b
+	return db
+}
+
+// onEach runs a test on every database.
+func onEach(t *testing.T, test func(t *testing.T, b *bench)) {
+	t.Helper()
+	t.Parallel()
+	for name, empty := range map[string]func(testing.TB) string{"SQLite": embedded, "PostgreSQL": testdb.Postgres, "MariaDB": testdb.MariaDB} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, newBenchFor(t, access, empty(t)))
+		})
+	}
 }
 
 const (
@@ -60,7 +91,7 @@ const (
 
 func (b *bench) ring(t *testing.T, change ...func(*key.Config)) *key.Ring {
 	t.Helper()
-	cfg := key.Config{Store: b.db, Master: b.master, AccessLifetime: access, RotateEvery: month, Now: b.clock.now}
+	cfg := key.Config{Store: b.db, Masters: key.NewMasters(b.master), AccessLifetime: access, RotateEvery: month, Now: b.clock.now}
 	for _, f := range change {
 		f(&cfg)
 	}
@@ -68,7 +99,7 @@ func (b *bench) ring(t *testing.T, change ...func(*key.Config)) *key.Ring {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Load(t.Context()); err != nil {
+	if err := r.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	return r
@@ -125,19 +156,20 @@ func TestFirstKey(t *testing.T) {
 
 // Two nodes that start at once on an empty store share one key.
 func TestFirstKeyRace(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	kids := make([]string, 4)
-	var wg sync.WaitGroup
-	for i := range kids {
-		wg.Go(func() { kids[i] = b.ring(t).Signer().ID() })
-	}
-	wg.Wait()
-	for _, kid := range kids {
-		if kid != kids[0] {
-			t.Errorf("nodes sign with different keys: %q", kids)
+	onEach(t, func(t *testing.T, b *bench) {
+		kids := make([]string, 4)
+		var wg sync.WaitGroup
+		for i := range kids {
+			db := b.open(t)
+			wg.Go(func() { kids[i] = b.ring(t, func(c *key.Config) { c.Store = db }).Signer().ID() })
 		}
-	}
+		wg.Wait()
+		for _, kid := range kids {
+			if kid != kids[0] {
+				t.Errorf("nodes sign with different keys: %q", kids)
+			}
+		}
+	})
 }
 
 // secure-defaults 2h
@@ -145,13 +177,15 @@ func TestOtherMaster(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.ring(t)
-	r, err := key.NewRing(key.Config{Store: b.db, Master: key.GenerateMaster(), AccessLifetime: access, Now: b.clock.now})
+	r, err := key.NewRing(key.Config{Store: b.db, Masters: key.NewMasters(key.GenerateMaster()), AccessLifetime: access, Now: b.clock.now})
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = r.Load(t.Context())
-	if refusal, ok := errors.AsType[*key.Refusal](err); !ok || !strings.Contains(err.Error(), "another master key") || refusal.Hint() == "" {
-		t.Errorf("got %v, want a refusal with a hint", err)
+	for name, do := range map[string]func(context.Context) error{"Load": r.Load, "Refresh": r.Refresh} {
+		err := do(t.Context())
+		if refusal, ok := errors.AsType[*key.Refusal](err); !ok || !strings.Contains(err.Error(), "another master key") || refusal.Hint() == "" {
+			t.Errorf("%s: got %v, want a refusal with a hint", name, err)
+		}
 	}
 }
 
@@ -166,7 +200,7 @@ func TestSwappedRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	forged := records[0]
-	forged.KID = "other"
+	forged.KID, forged.Master = "other", b.master.Fingerprint()
 	forged.ActivateAt = b.clock.now().Add(time.Hour)
 	if ok, err := b.db.AddKey(t.Context(), forged, records[0].KID, audit.Event{At: b.clock.now(), Action: audit.KeyCreated}); err != nil || !ok {
 		t.Fatal(ok, err)
@@ -177,5 +211,41 @@ func TestSwappedRecord(t *testing.T) {
 	}
 	if r.KeySet() != set {
 		t.Error("the set changed although it could not be read")
+	}
+}
+
+// TestLoadChangesNothing: whoever looks makes no key, claims no store and removes nothing.
+func TestLoadChangesNothing(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	load := func() (*key.Ring, error) {
+		r, err := key.NewRing(key.Config{Store: b.db, Masters: key.NewMasters(b.master), AccessLifetime: access, RotateEvery: time.Second, Algorithm: jwt.EdDSA, Now: b.clock.now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r, r.Load(t.Context())
+	}
+	_, err := load()
+	if r, ok := errors.AsType[*key.Refusal](err); !ok || r.Hint() == "" {
+		t.Errorf("an empty store: %v, want a refusal with a hint", err)
+	}
+	r := b.ring(t)
+	if _, err := r.Rotate(t.Context(), audit.From{}); err != nil {
+		t.Fatal(err)
+	}
+	b.clock.advance(month)
+	before, err := b.db.SigningKeys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	looking, err := load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]key.Phase{key.Gone, key.Active}, phases(looking)); diff != "" {
+		t.Error(diff)
+	}
+	if after, err := b.db.SigningKeys(t.Context()); err != nil || cmp.Diff(before, after) != "" {
+		t.Errorf("Load changed the store: %v %s", err, cmp.Diff(before, after))
 	}
 }

@@ -2,16 +2,13 @@ package key
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/sandi-auth/sandi/internal/audit"
-	"github.com/sandi-auth/sandi/jwt"
 )
 
-// Rotate makes the next key. It becomes active one CacheTime later, when every
+// Rotate makes the next key. It becomes active CacheTime and 5 s later, when every
 // verifier that caches the published set has it, and is returned. Where a next
 // key already waits, that one is returned with ErrPending.
 func (r *Ring) Rotate(ctx context.Context, from audit.From) (State, error) {
@@ -26,30 +23,49 @@ func (r *Ring) Rotate(ctx context.Context, from audit.From) (State, error) {
 	if s := r.newest(); s.State == Next {
 		return s, ErrPending
 	}
-	if err := r.add(ctx, r.cfg.CacheTime+followSlack, from); err != nil {
+	if err := r.add(ctx, r.lead(), from); err != nil {
 		return State{}, err
 	}
 	return r.newest(), nil
 }
 
-// Refresh follows the store: it takes over keys that were added elsewhere,
-// makes one where there is none or where one is due, and removes those that are gone.
+// Refresh is what a server does each second: it takes over keys that were added elsewhere,
+// makes one where there is none, active at once, or where one is due, and removes those that are gone. A
+// store that knows no master key yet gets this node's; one that belongs to another is a *Refusal.
 func (r *Ring) Refresh(ctx context.Context) error {
-	if r.shared() {
-		return nil
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := r.reload(ctx); err != nil {
 		return err
 	}
+	if r.master == "" {
+		if err := r.claim(ctx); err != nil {
+			return err
+		}
+	}
+	if r.shared() {
+		return nil
+	}
+	return r.maintain(ctx)
+}
+
+// claim makes this node's master key the store's, unless another was faster.
+func (r *Ring) claim(ctx context.Context) error {
+	if _, err := r.cfg.Store.MasterFingerprint(ctx, r.cfg.Masters.all[0].Fingerprint()); err != nil {
+		return fmt.Errorf("load keys: %w", err)
+	}
+	return r.reload(ctx)
+}
+
+// maintain makes and removes keys.
+func (r *Ring) maintain(ctx context.Context) error {
 	switch {
 	case r.current.Load() == nil:
 		if err := r.add(ctx, 0, audit.From{}); err != nil {
 			return err
 		}
 	case r.due():
-		if err := r.add(ctx, r.cfg.CacheTime+followSlack, audit.From{}); err != nil {
+		if err := r.add(ctx, r.lead(), audit.From{}); err != nil {
 			return err
 		}
 	}
@@ -82,7 +98,7 @@ func (r *Ring) Run(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil && !failing:
-			r.cfg.Logger.ErrorContext(ctx, "signing keys not refreshed", "error", err)
+			r.cfg.Logger.ErrorContext(ctx, "signing keys not refreshed", "error", err, "hint", hint(err))
 		case err == nil && failing:
 			r.cfg.Logger.InfoContext(ctx, "signing keys refreshed again")
 		}
@@ -109,7 +125,7 @@ func (r *Ring) due() bool {
 	if s.Algorithm != r.cfg.Algorithm {
 		return true
 	}
-	age := r.cfg.Now().Sub(s.ActivateAt) + r.cfg.CacheTime + followSlack
+	age := r.cfg.Now().Sub(s.ActivateAt) + r.lead()
 	return r.cfg.RotateEvery > 0 && age >= r.cfg.RotateEvery
 }
 
@@ -133,40 +149,4 @@ func (r *Ring) add(ctx context.Context, delay time.Duration, from audit.From) er
 		r.cfg.Logger.InfoContext(ctx, "signing key made", "kid", rec.KID, "alg", rec.Algorithm, "activate_at", rec.ActivateAt)
 	}
 	return r.reload(ctx)
-}
-
-// reload reads the store. What was opened before is kept, so that a second
-// without a change costs one small query, and the set stays the same pointer.
-func (r *Ring) reload(ctx context.Context) error {
-	records, err := r.cfg.Store.Keys(ctx)
-	if err != nil {
-		return fmt.Errorf("load keys: %w", err)
-	}
-	old := r.current.Load()
-	if len(records) == 0 {
-		if old != nil {
-			return errors.New("load keys: the store has lost all of them")
-		}
-		return nil
-	}
-	if old != nil && sameKeys(old.records, records) {
-		return nil
-	}
-	keys := make([]*jwt.Key, len(records))
-	for i, rec := range records {
-		if keys[i], err = r.known(old, rec); err != nil {
-			return err
-		}
-	}
-	return r.setMembers(records, keys)
-}
-
-// known is the key of rec, opened unless old has it.
-func (r *Ring) known(old *membership, rec Record) (*jwt.Key, error) {
-	if old != nil {
-		if i := slices.IndexFunc(old.records, func(o Record) bool { return o.KID == rec.KID }); i >= 0 {
-			return old.keys[i], nil
-		}
-	}
-	return r.open(rec)
 }

@@ -2,7 +2,9 @@ package key
 
 import (
 	"bytes"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"math"
@@ -45,6 +47,25 @@ func CheckSecret(alg jwt.Algorithm, secret []byte) error {
 		return refuse("secret is well known, or follows a pattern that can be guessed", secretHint)
 	}
 	return nil
+}
+
+// LoadSecret reads the key of HS256 from a file that only its owner can read. Its key id is a MAC under the
+// secret itself, so that it tells secrets apart and helps to guess one no more than a token does. A file that
+// must not be used is a *Refusal.
+func LoadSecret(path string) (*jwt.Key, error) {
+	text, err := readSecretFile(path, "secret")
+	if err != nil {
+		return nil, err
+	}
+	if n := len(text); n > 0 && text[n-1] == '\n' {
+		text = text[:n-1]
+	}
+	if err := CheckSecret(jwt.HS256, text); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	mac := hmac.New(sha256.New, text)
+	mac.Write([]byte("sandi v1 key id"))
+	return jwt.NewKey(jwt.HS256, base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:12]), text)
 }
 
 // NewSecret is a random secret for any HMAC algorithm: 64 bytes in base64url.

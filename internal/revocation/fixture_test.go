@@ -22,10 +22,12 @@ type list struct {
 	mu      sync.Mutex
 	entries map[string]guard.RevocationEntry
 	touched int
+	stale   bool
 	resets  int
 	pruned  int
 	onReset func() // called after a Reset
 	onTouch func() // called before a Touch
+	onAdd   func(handle string)
 }
 
 func (l *list) Add(es ...guard.RevocationEntry) {
@@ -33,6 +35,9 @@ func (l *list) Add(es ...guard.RevocationEntry) {
 	defer l.mu.Unlock()
 	for _, e := range es {
 		l.entries[e.Handle] = e
+		if l.onAdd != nil {
+			l.onAdd(e.Handle)
+		}
 	}
 }
 
@@ -54,6 +59,19 @@ func (l *list) Touch() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.touched++
+	l.stale = false
+}
+
+func (l *list) Distrust() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stale = true
+}
+
+func (l *list) isStale() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.stale
 }
 
 func (l *list) Prune() int {
@@ -112,14 +130,20 @@ func (w *world) revoke() string {
 
 func (w *world) exec(statement string) {
 	w.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+w.path+"?_pragma=busy_timeout(5000)")
-	if err != nil {
+	if err := execute(w.t.Context(), w.path, statement); err != nil {
 		w.t.Fatal(err)
+	}
+}
+
+// execute runs a statement beside the store.
+func execute(ctx context.Context, path, statement string) error {
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		return err
 	}
 	defer db.Close()
-	if _, err := db.ExecContext(w.t.Context(), statement); err != nil {
-		w.t.Fatal(err)
-	}
+	_, err = db.ExecContext(ctx, statement)
+	return err
 }
 
 // run follows until the returned function is called.

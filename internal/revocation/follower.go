@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sandi-auth/sandi/guard"
+	"github.com/sandi-auth/sandi/internal/gaps"
 )
 
 // List is what a Follower keeps equal to the store: a *guard.RevocationList.
@@ -16,6 +17,8 @@ type List interface {
 	Reset(entries []guard.RevocationEntry)
 	// Touch says that the list is up to date now.
 	Touch()
+	// Distrust says that it is not, until the next Touch.
+	Distrust()
 	// Prune drops what has expired.
 	Prune() int
 }
@@ -59,9 +62,11 @@ type Config struct {
 }
 
 const (
-	pageSize   = 1000        // entries of one read
-	purgeEvery = time.Minute // between two clearings of what has expired
-	purgeBatch = 500         // rows of one transaction of a clearing
+	loadSize   = 16_000                // entries of one read: so many are in the store's answer and nowhere else
+	pruneEvery = time.Minute           // between two clearings of what has expired
+	nudgePause = 20 * time.Millisecond // between two reads for a nudge
+	manyRanges = 1000                  // of what is missing: more are asked for more seldom,
+	manyPause  = 700 * time.Millisecond
 )
 
 // Follower reads the feed. It is used by one goroutine: Load, then Run.
@@ -73,17 +78,20 @@ type Follower struct {
 	now      func() time.Time
 	log      *slog.Logger
 
-	loaded bool
-	epoch  string
-	cursor int64 // the Seq read last
-	failed bool  // the last read failed
+	loading bool         // from the beginning
+	epoch   string       // "" before the first read
+	cursor  int64        // the Seq read last
+	gaps    gaps.Tracker // what was missing up to there
+	asked   time.Time    // when the store was last asked for that
+	failed  bool         // the last read failed
+	nudged  time.Time    // when the last nudge was followed
 }
 
 // NewFollower builds a Follower.
 func NewFollower(c Config) *Follower {
 	f := &Follower{
 		store: c.Store, list: c.List, feed: c.Feed, now: c.Now, log: c.Logger,
-		interval: min(cmp.Or(c.Interval, 250*time.Millisecond), time.Second),
+		interval: min(cmp.Or(c.Interval, 250*time.Millisecond), time.Second), loading: true,
 	}
 	if f.now == nil {
 		f.now = time.Now
@@ -94,17 +102,18 @@ func NewFollower(c Config) *Follower {
 	return f
 }
 
-// Load reads the whole feed, so that the list is complete before the first request.
+// Load reads the whole feed, so that the list is complete before the first request. What is revoked meanwhile is in
+// the list too: by the hook, by a later page, or by asking for what was missing.
 func (f *Follower) Load(ctx context.Context) error { return f.follow(ctx) }
 
-// Run follows the feed and clears away what has expired, until ctx ends; then it
+// Run follows the feed and drops from the list what has expired, until ctx ends; then it
 // returns nil. While the store cannot be read the list is not touched, so that it says by
 // itself when it is too old to be trusted.
 func (f *Follower) Run(ctx context.Context) error {
 	tick := time.NewTicker(f.interval)
 	defer tick.Stop()
-	purge := time.NewTicker(purgeEvery)
-	defer purge.Stop()
+	prune := time.NewTicker(pruneEvery)
+	defer prune.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -112,12 +121,10 @@ func (f *Follower) Run(ctx context.Context) error {
 		case <-tick.C:
 			f.report(ctx, f.follow(ctx))
 		case <-f.feed.nudge():
+			f.pause(ctx)
 			f.report(ctx, f.follow(ctx))
-		case <-purge.C:
+		case <-prune.C:
 			f.list.Prune()
-			if err := f.purge(ctx); err != nil && ctx.Err() == nil {
-				f.log.ErrorContext(ctx, "expired revocations cannot be purged", "error", err)
-			}
 		}
 	}
 }
@@ -135,69 +142,109 @@ func (f *Follower) report(ctx context.Context, err error) {
 	}
 }
 
-// follow reads on from the cursor to the end of the feed. What it reads may be in
-// the list already, by the hook; adding it twice changes nothing.
+// pause keeps the reads for nudges apart: the nudges that come meanwhile are followed by the same read.
+func (f *Follower) pause(ctx context.Context) {
+	if d := nudgePause - f.now().Sub(f.nudged); 0 < d && d <= nudgePause {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+	}
+	f.nudged = f.now()
+}
+
+// follow reads on from the cursor to the end of the feed, and what was missing before. What it reads may be in
+// the list already, by the hook; adding it twice changes nothing. An error comes again and again, so that the list goes
+// stale and requests get 503.
 func (f *Follower) follow(ctx context.Context) error {
-	for {
-		p, err := f.store.Revocations(ctx, f.cursor, pageSize)
+	ahead := reading{store: f.store}
+	defer ahead.stop()
+	for ended := false; !ended; {
+		p, err := ahead.page(ctx, f.cursor)
 		if err != nil {
 			return err
 		}
-		if f.loaded && (p.Epoch != f.epoch || p.Head < f.cursor) {
+		if f.epoch != "" && (p.Epoch != f.epoch || p.Head < f.cursor) {
 			f.log.WarnContext(ctx, "revocation history was replaced; reloading", "epoch", p.Epoch, "head", p.Head)
-			if err := f.reload(ctx); err != nil {
-				return err
-			}
-			continue // to what was revoked while it loaded
+			f.replace()
+			continue
 		}
 		if err := Apply(f.list, p.Entries); err != nil {
-			return err // again and again, so that the list goes stale and requests get 503
+			return err
 		}
-		f.loaded, f.epoch = true, p.Epoch
-		f.advance(p)
-		if len(p.Entries) < pageSize {
-			f.list.Touch()
-			return nil
+		ended = len(p.Entries) < loadSize
+		f.advance(p, ended)
+		if !ended {
+			continue
+		}
+		// What a load leaves out of the ranges is older than thousands of others, and was there before it began.
+		if f.gaps.Overflow() && !f.loading {
+			f.log.WarnContext(ctx, "too many revocations are missing to ask for each; reloading")
+			f.begin()
+			ended = false
 		}
 	}
+	if err := f.ask(ctx); err != nil {
+		return err
+	}
+	f.loading = false
+	f.list.Touch()
+	return nil
 }
 
-// reload replaces the list by the feed of a new history.
-func (f *Follower) reload(ctx context.Context) error {
-	var all []guard.RevocationEntry
-	f.cursor, f.epoch = 0, "" // what fails below begins again at the next read
+// replace forgets the history that was read. The list answers nobody until the new one is read to its end.
+func (f *Follower) replace() {
+	f.list.Distrust()
+	f.list.Reset(nil)
+	f.epoch = ""
+	f.begin()
+}
+
+// begin goes back to the beginning.
+func (f *Follower) begin() {
+	f.loading, f.cursor, f.gaps, f.asked = true, 0, gaps.Tracker{}, time.Time{}
+}
+
+// advance moves the cursor behind p.
+func (f *Follower) advance(p Page, ended bool) {
+	f.epoch = p.Epoch
+	f.feed.add(f.cursor, p, ended)
+	n := len(p.Entries)
+	if n == 0 {
+		return
+	}
+	seqs := make([]int64, n)
+	for i, e := range p.Entries {
+		seqs[i] = e.Seq
+	}
+	f.gaps.Seen(f.cursor, seqs, f.now())
+	f.cursor = seqs[n-1]
+}
+
+// ask asks for what is missing, until no more of it is there.
+func (f *Follower) ask(ctx context.Context) error {
 	for {
-		p, err := f.store.Revocations(ctx, f.cursor, pageSize)
+		missing, begun := f.gaps.Missing(), f.now()
+		if since := begun.Sub(f.asked); len(missing) == 0 || len(missing) > manyRanges && 0 <= since && since < manyPause {
+			return nil
+		}
+		entries, err := f.store.RevocationsIn(ctx, missing)
 		if err != nil {
 			return err
 		}
-		es, err := forList(p.Entries)
-		if err != nil {
-			return err
-		}
-		f.advance(p)
-		all = append(all, es...)
-		if len(p.Entries) < pageSize {
-			f.list.Reset(all)
-			f.epoch = p.Epoch
+		if len(entries) == 0 {
+			f.gaps.Asked(begun)
+			f.asked = begun
 			return nil
 		}
-	}
-}
-
-func (f *Follower) advance(p Page) {
-	f.feed.add(f.cursor, p)
-	if n := len(p.Entries); n > 0 {
-		f.cursor = p.Entries[n-1].Seq
-	}
-}
-
-// purge deletes expired rows, batch by batch, so that no other change waits long.
-func (f *Follower) purge(ctx context.Context) error {
-	for {
-		n, err := f.store.PurgeRevocations(ctx, f.now(), purgeBatch)
-		if err != nil || n < purgeBatch {
+		if err := Apply(f.list, entries); err != nil {
 			return err
 		}
+		for _, e := range entries {
+			f.gaps.Found(e.Seq)
+		}
+		f.feed.found(entries)
 	}
 }

@@ -2,13 +2,15 @@
 // in memory, and the feed that keeps it equal to the store.
 //
 //	store transaction that ends something ── commit ──> hook ──> List.Add
-//	Follower: every second, rows with seq > cursor ─────────────> List.Add
-//	                                               └────────────> Feed ──> followers in other processes
+//	Follower: four times a second, rows with seq > cursor ──────> List.Add
+//	          and those below it that were missing      └───────> Feed ──> followers in other processes
 package revocation
 
 import (
 	"context"
 	"time"
+
+	"github.com/sandi-auth/sandi/internal/gaps"
 )
 
 // Kind is what an Entry revokes.
@@ -24,6 +26,25 @@ const (
 	Roles   Kind = "roles"   // handle: the subject whose roles changed
 	Key     Kind = "key"     // handle: the kid
 )
+
+// KindOf is the Kind of this name. For those that are known it allocates nothing.
+func KindOf(name []byte) Kind {
+	switch Kind(name) {
+	case Session:
+		return Session
+	case Token:
+		return Token
+	case User:
+		return User
+	case Client:
+		return Client
+	case Roles:
+		return Roles
+	case Key:
+		return Key
+	}
+	return Kind(name)
+}
 
 // known says whether this version knows what the kind stops.
 func (k Kind) known() bool {
@@ -46,16 +67,16 @@ type Entry struct {
 // Page is a stretch of the feed.
 type Page struct {
 	Epoch   string // changes when the history was replaced (a restore)
-	Head    int64  // the highest seq ever assigned in this epoch
+	Head    int64  // the highest Seq there is: it never goes back in an epoch
 	Entries []Entry
 }
 
-// Store is what a Follower reads.
+// Store is what a Follower reads. Transactions commit out of order: an entry may appear below a Seq that was read.
 type Store interface {
-	// Revocations returns at most limit entries with Seq > after, ascending,
-	// together with the epoch and head seen by the same snapshot.
+	// Revocations returns at most limit entries with Seq > after, ascending, with the
+	// epoch that they are of and the head, which is no lower.
 	Revocations(ctx context.Context, after int64, limit int) (Page, error)
-	// PurgeRevocations deletes entries whose ExpiresAt is before now, at most
-	// limit of them, and says how many.
-	PurgeRevocations(ctx context.Context, now time.Time, limit int) (int, error)
+	// RevocationsIn returns the entries there are with a Seq in ranges, which ascend, ascending: at
+	// most 1000, the others once those are no longer asked for.
+	RevocationsIn(ctx context.Context, ranges []gaps.Range) ([]Entry, error)
 }

@@ -66,7 +66,7 @@ func expiredToken(t *testing.T, r *running) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ring, err := key.NewRing(key.Config{Store: db, Master: master, Algorithm: jwt.ES256, AccessLifetime: time.Hour, Now: time.Now})
+	ring, err := key.NewRing(key.Config{Store: db, Masters: key.NewMasters(master), Algorithm: jwt.ES256, AccessLifetime: time.Hour, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,21 +24,14 @@ import (
 // serveEnv makes this test binary a server on the folder that it names, until it is killed.
 const serveEnv = "SANDI_TEST_SERVE"
 
-// retryEnv is the session.retry_window of that server.
-const retryEnv = "SANDI_TEST_RETRY_WINDOW"
-
 func serveIfAsked() {
 	dir := os.Getenv(serveEnv)
 	if dir == "" {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	c := testConfig(dir)
-	if window, err := time.ParseDuration(os.Getenv(retryEnv)); err == nil {
-		c.Session.RetryWindow = window
-	}
 	s, err := server.New(ctx, server.Options{
-		Config: c, Stdout: io.Discard, Demo: &server.Demo{}, InsecureWeakHash: true,
+		Config: testConfig(dir), Stdout: io.Discard, Demo: &server.Demo{}, InsecureWeakHash: true,
 		Logger: server.NewLogger(os.Stderr, config.Log{Level: "error", Format: "json"}, false),
 	})
 	if err != nil {

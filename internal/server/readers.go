@@ -6,10 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
-	"io"
-	"os"
 	"regexp"
-	"runtime"
 	"strings"
 
 	"github.com/sandi-auth/sandi/internal/key"
@@ -35,25 +32,14 @@ func (rs readers) find(secret string) (name string, ok bool) {
 	return name, ok
 }
 
-// badFile is a file that must not be used, and what to do about it.
-type badFile struct{ message, hint string }
-
-func (e *badFile) Error() string { return e.message }
-
-// Hint says what to do.
-func (e *badFile) Hint() string { return e.hint }
-
-const (
-	readersSetting = "revocation.readers_file"
-	maxReadersFile = 64 << 10
-)
+const readersSetting = "revocation.readers_file"
 
 // loadReaders reads the file that the configuration names; "" is nobody. secure-defaults 2.
 func loadReaders(path string) (readers, error) {
 	if path == "" {
 		return nil, nil
 	}
-	text, err := readPrivate(path)
+	text, err := readFile(path, "lines NAME:SECRET", true)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", readersSetting, err)
 	}
@@ -102,28 +88,4 @@ func parseReader(line string) (reader, error) {
 		return reader{}, err
 	}
 	return reader{m[1], sha256.Sum256([]byte(m[2]))}, nil
-}
-
-// readPrivate reads a small file that only its owner can read.
-func readPrivate(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err == nil && !info.Mode().IsRegular() { // opening a pipe would wait
-		return nil, &badFile{path + " is not a regular file", "name a file of lines NAME:SECRET"}
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if info, err = f.Stat(); err != nil {
-		return nil, err
-	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
-		return nil, &badFile{fmt.Sprintf("%s can be read by others (mode %04o)", path, mode), "chmod 600 " + path}
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxReadersFile+1))
-	if err == nil && len(text) > maxReadersFile {
-		err = &badFile{path + " is larger than 64 KiB", "name a file of lines NAME:SECRET alone"}
-	}
-	return text, err
 }

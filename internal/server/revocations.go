@@ -9,14 +9,18 @@ import (
 	"time"
 
 	"github.com/sandi-auth/sandi/guard"
+	"github.com/sandi-auth/sandi/internal/gaps"
 	"github.com/sandi-auth/sandi/internal/problem"
 	"github.com/sandi-auth/sandi/internal/revocation"
 	"github.com/sandi-auth/sandi/internal/web"
 )
 
-// revocationPage is an answer of GET /revocations?epoch=E&after=N&wait=SECONDS: the entries after seq N of
-// the history E, at most 1000; who read less than head asks again. Without any it comes after wait seconds, 0 to 30, by
-// default 25. reset says that E is not this history, or N beyond its head, and that the entries are the first ones.
+// revocationPage is an answer of GET /revocations?epoch=E&after=N&missing=12,15-17&wait=SECONDS: the entries after seq N of
+// the history E, at most 1000; who read less than head asks again. Before them stand those there are of the missing ones up to N, at
+// most 1000: transactions commit out of order, and whichever node is asked has what the reader lacks. missing has at most 100
+// ranges, ascending, in at most 2 KiB; a reader with more asks several times, or without epoch for everything. Without any entry the
+// answer comes after wait seconds, 0 to 30, by default 25. reset says that E is not this history, or N beyond its head, and that
+// the entries are the first ones.
 type revocationPage struct {
 	Epoch   string            `json:"epoch"`
 	Head    int64             `json:"head"`
@@ -49,14 +53,14 @@ func (s *Server) readRevocations(w http.ResponseWriter, r *http.Request) error {
 	}
 	web.SetSubject(r.Context(), "reader "+name)
 	// 4 request
-	epoch, after, wait, err := readQuery(r.URL.Query())
+	q, err := readQuery(r.URL.Query())
 	if err != nil {
 		return err
 	}
 	// What is left of http.Server.ReadTimeout would end a long wait; without any a body that never comes would be waited for.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(wait + 10*time.Second))
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(q.Wait + 10*time.Second))
 	// 7 write
-	p, reset, err := s.feed.Read(r.Context(), name, epoch, after, wait)
+	p, reset, err := s.feed.Read(r.Context(), name, q)
 	if errors.Is(err, revocation.ErrBehind) || errors.Is(err, revocation.ErrBusy) {
 		return &problem.Error{Kind: problem.Unavailable, Code: "temporarily_unavailable", RetryAfter: time.Second, Cause: err}
 	}
@@ -70,23 +74,28 @@ func (s *Server) readRevocations(w http.ResponseWriter, r *http.Request) error {
 	return web.JSON(w, http.StatusOK, page)
 }
 
-func readQuery(q url.Values) (epoch string, after int64, wait time.Duration, err error) {
+func readQuery(v url.Values) (q revocation.Query, err error) {
 	seconds := int64(25)
 	for _, n := range []struct {
 		name string
 		most int64
 		into *int64
-	}{{"after", 1<<63 - 1, &after}, {"wait", 30, &seconds}} {
-		if !q.Has(n.name) {
+	}{{"after", 1<<63 - 1, &q.After}, {"wait", 30, &seconds}} {
+		if !v.Has(n.name) {
 			continue
 		}
-		v, err := strconv.ParseInt(q.Get(n.name), 10, 64)
-		if err != nil || v < 0 || v > n.most {
-			return "", 0, 0, problem.InvalidField(n.name, "field_wrong_type")
+		number, err := strconv.ParseInt(v.Get(n.name), 10, 64)
+		if err != nil || number < 0 || number > n.most {
+			return q, problem.InvalidField(n.name, "field_wrong_type")
 		}
-		*n.into = v
+		*n.into = number
 	}
-	return q.Get("epoch"), after, time.Duration(seconds) * time.Second, nil
+	q.Missing, err = gaps.Parse(v.Get("missing"))
+	if n := len(q.Missing); err != nil || n > 0 && q.Missing[n-1].To > q.After {
+		return q, problem.InvalidField("missing", "field_wrong_type")
+	}
+	q.Epoch, q.Wait = v.Get("epoch"), time.Duration(seconds)*time.Second
+	return q, nil
 }
 
 // bearer is the credential of RFC 6750 section 2.1, and whether there is one.

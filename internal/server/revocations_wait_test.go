@@ -37,9 +37,9 @@ func (p *poll) SetReadDeadline(t time.Time) error {
 func TestReadersWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &Server{feed: revocation.NewFeed(nothing{}, time.Now)}
+		s := &Server{feed: revocation.NewFeed(nothing{}, time.Now), readers: &readersFile{now: time.Now}}
 		for _, name := range []string{"mallory", "orders"} {
-			s.readers = append(s.readers, reader{name, sha256.Sum256([]byte(name))})
+			s.readers.readers = append(s.readers.readers, reader{name, sha256.Sum256([]byte(name))})
 		}
 		list := guard.NewRevocationList(guard.RevocationListConfig{})
 		f := revocation.NewFollower(revocation.Config{Store: nothing{}, List: list, Feed: s.feed})

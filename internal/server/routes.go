@@ -3,13 +3,11 @@ package server
 import (
 	"context"
 	"encoding/json"
-	"math"
+	"fmt"
 	"net"
 	"net/http"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/sandi-auth/sandi/internal/demo"
@@ -23,7 +21,7 @@ func (s *Server) public() http.Handler {
 	s.api.Routes(mux)
 	mux.Handle("GET /.well-known/jwks.json", s.web.Handle(s.jwks))
 	mux.Handle("GET /.well-known/oauth-authorization-server", s.web.Handle(s.metadata))
-	if len(s.readers) > 0 {
+	if s.readers != nil {
 		mux.Handle("GET /revocations", s.web.Handle(s.readRevocations))
 	}
 	mux.Handle("GET /healthz", s.web.Handle(s.healthz))
@@ -36,10 +34,10 @@ func (s *Server) public() http.Handler {
 }
 
 // operations is the table of contents of the operators' listener. It has a chain of its own: it is called by its own address, not by
-// the issuer's name, speaks plain HTTP, and no page of any origin reads it.
+// the issuer's name, and no page of any origin reads it.
 func (s *Server) operations() http.Handler {
 	c := web.Config{Logger: s.log, Now: s.now}
-	if host, _, err := net.SplitHostPort(s.cfg.Admin.Addr); err == nil && !s.cfg.Admin.InsecurePlain {
+	if host, _, err := net.SplitHostPort(s.cfg.Admin.Addr); err == nil && !s.cfg.Admin.TLS().On() && !s.cfg.Admin.InsecurePlain {
 		c.Hosts = hosts(host) // loopback: against a page that points its own name here
 	}
 	chain := web.New(c)
@@ -54,15 +52,19 @@ func (s *Server) metricsPage() http.Handler {
 	return promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{})
 }
 
-// jwks publishes the public keys. Verifiers may keep them for five minutes: the time that a key is
-// published before it signs.
+// jwks publishes the public keys. Verifiers may keep them for key.jwks_max_age: a key is published longer
+// before it signs. A set that was not compared with the store lately may lack one, and is not kept.
 func (s *Server) jwks(w http.ResponseWriter, _ *http.Request) error {
 	body, err := json.Marshal(s.ring.KeySet())
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/jwk-set+json")
-	w.Header().Set("Cache-Control", "public, max-age=300")
+	age := "no-cache"
+	if s.ring.Fresh() {
+		age = fmt.Sprintf("public, max-age=%d", s.cfg.Key.JWKSMaxAge/time.Second)
+	}
+	w.Header().Set("Cache-Control", age)
 	if w.Header().Get("Access-Control-Allow-Origin") == "" {
 		w.Header().Set("Access-Control-Allow-Origin", "*") // public by nature, and no cookie rides along
 	}
@@ -88,11 +90,14 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) error {
 	return web.JSON(w, http.StatusOK, status{"ok"})
 }
 
-// readyz says that requests may be sent here: the store answers, the revocations are known, no stop is under way.
+// readyz says that requests may be sent here: the store answers, the revocations and its master key are known, no stop is under way.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) error {
 	notReady := &problem.Error{Kind: problem.Unavailable, Code: "temporarily_unavailable", Sentence: "not_ready", RetryAfter: time.Second}
 	if s.stopping.Load() {
 		return notReady
+	}
+	if err := s.drift.check(); err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
@@ -104,27 +109,9 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) error {
 		notReady.Cause = err
 		return notReady
 	}
-	return web.JSON(w, http.StatusOK, status{"ready"})
-}
-
-// gauges are read when the metrics are.
-func (s *Server) gauges() {
-	gauge := func(name, help string, read func() float64) {
-		s.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
+	if err := s.ring.Ready(); err != nil {
+		notReady.Cause = err
+		return notReady
 	}
-	gauge("sandi_sessions", "Sessions alive.", func() float64 {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		n, err := s.db.CountSessions(ctx, s.now())
-		if err != nil {
-			s.log.Error("count sessions", "error", err)
-			return math.NaN()
-		}
-		return float64(n)
-	})
-	gauge("sandi_revocations", "Entries of the revocation list.", func() float64 { return float64(s.revocations.Len()) })
-	gauge("sandi_revocation_pollers", "Readers of GET /revocations that wait for news.", func() float64 { return float64(s.feed.Waiting()) })
-	gauge("sandi_hashing_running", "Password hashes being computed.", func() float64 { n, _ := s.accounts.Hashing(); return float64(n) })
-	gauge("sandi_hashing_waiting", "Logins waiting for a password hash.", func() float64 { _, n := s.accounts.Hashing(); return float64(n) })
-	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return web.JSON(w, http.StatusOK, status{"ready"})
 }

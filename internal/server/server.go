@@ -14,12 +14,10 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/sandi-auth/sandi/guard"
 	"github.com/sandi-auth/sandi/internal/account"
 	"github.com/sandi-auth/sandi/internal/api"
-	"github.com/sandi-auth/sandi/internal/cluster"
 	"github.com/sandi-auth/sandi/internal/config"
 	"github.com/sandi-auth/sandi/internal/key"
 	"github.com/sandi-auth/sandi/internal/revocation"
@@ -40,6 +38,8 @@ type Options struct {
 	Now  func() time.Time // default time.Now
 	// InsecureWeakHash makes password hashes cheap. It is for tests, which make thousands.
 	InsecureWeakHash bool
+	// Sessions stands between the sessions and their store; nil for nothing. It is for drills, which plant a fault.
+	Sessions func(session.Store) session.Store
 }
 
 // Server is everything, wired and listening.
@@ -54,8 +54,12 @@ type Server struct {
 	revocations *guard.RevocationList
 	feed        *revocation.Feed
 	follower    *revocation.Follower
-	readers     readers // of the feed
-	limits      *cluster.Memory
+	readers     *readersFile // of the feed; nil for nobody
+	shared      shared       // with other nodes
+	node        string       // a name of this process, for leases
+	news        chan struct{}
+	nodes       atomic.Int64 // alive, this one included; 0 until counted
+	keepsHouse  atomic.Bool
 	accounts    *account.Service
 	sessions    *session.Service
 	minter      *token.Minter
@@ -64,8 +68,12 @@ type Server struct {
 	api         *api.API
 	demo        *Demo
 	weakHash    bool
+	between     func(session.Store) session.Store
 
 	listener, adminListener net.Listener
+	connections             *limited // those of the public listener
+	certificates            []*certificate
+	drift                   *drift
 	stopping                atomic.Bool // readyz says no while requests drain
 }
 
@@ -74,7 +82,7 @@ func New(ctx context.Context, o Options) (_ *Server, err error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Server{cfg: o.Config, log: o.Logger, now: o.Now, demo: o.Demo, weakHash: o.InsecureWeakHash, registry: prometheus.NewRegistry()}
+	s := &Server{cfg: o.Config, log: o.Logger, now: o.Now, demo: o.Demo, weakHash: o.InsecureWeakHash, between: o.Sessions, news: make(chan struct{}, 1), registry: prometheus.NewRegistry()}
 	defer func() {
 		if err != nil {
 			_ = s.Close()
@@ -90,14 +98,22 @@ func New(ctx context.Context, o Options) (_ *Server, err error) {
 
 // listen takes the ports first: they are what most often is not to be had, and the issuer may depend on them.
 func (s *Server) listen(context.Context) (err error) {
-	if s.listener, err = listenOn(s.cfg.Listen.Addr, "listen.addr"); err != nil {
+	l, err := listenOn(s.cfg.Listen.Addr, "listen.addr")
+	if err != nil {
+		return err
+	}
+	s.connections = limit(l, s.cfg.Listen.MaxConnections)
+	if s.listener, err = s.secured(s.connections, "listen.", s.cfg.Listen.TLS()); err != nil {
 		return err
 	}
 	s.cfg = s.cfg.Resolved(s.listener.Addr().String())
 	if s.cfg.Admin.Addr == "" || s.demo != nil {
 		return nil
 	}
-	s.adminListener, err = listenOn(s.cfg.Admin.Addr, "admin.addr")
+	if l, err = listenOn(s.cfg.Admin.Addr, "admin.addr"); err != nil {
+		return err
+	}
+	s.adminListener, err = s.secured(l, "admin.", s.cfg.Admin.TLS())
 	return err
 }
 
@@ -117,18 +133,25 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 		return err
 	}
 	s.revocations = guard.NewRevocationList(guard.RevocationListConfig{MaxStaleness: s.cfg.Revocation.MaxStaleness, Now: s.now})
-	s.db, err = store.Open(ctx, store.Config{
-		URL: s.cfg.Store.URL, Now: s.now, Logger: s.log, AccessLifetime: s.cfg.Lifetimes().Access,
-		Revoked: func(entries []revocation.Entry) {
-			if err := revocation.Apply(s.revocations, entries); err != nil { // the Follower fails for it too, and then requests get 503
-				s.log.Error("revocation does not count here", "error", err)
-			}
-			if s.feed != nil { // else the store is still being opened
-				s.feed.Nudge()
-			}
-		},
-	})
+	c, err := StoreConfig(s.cfg)
 	if err != nil {
+		return err
+	}
+	c.Now, c.Logger = s.now, s.log
+	c.Revoked = func(entries []revocation.Entry) {
+		if err := revocation.Apply(s.revocations, entries); err != nil { // the Follower fails for it too, and then requests get 503
+			s.log.Error("revocation does not count here", "error", err)
+		}
+		if s.feed != nil { // else the store is still being opened
+			s.feed.Nudge()
+		}
+		s.announce()
+	}
+	if s.db, err = store.Open(ctx, c); err != nil {
+		return err
+	}
+	s.drift = &drift{shared: s.db, now: s.now, log: s.log}
+	if err := s.drift.measure(ctx); err != nil {
 		return err
 	}
 	s.feed = revocation.NewFeed(s.db, s.now)
@@ -139,24 +162,35 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 }
 
 func (s *Server) openKeys(ctx context.Context) error {
-	master, err := key.OpenMaster(ctx, s.cfg.Key.MasterFile, s.db)
+	masters, err := key.OpenMasters(ctx, s.cfg.Key.MasterFile, s.cfg.Key.OtherMasterFiles, !s.db.Shared(), s.db)
 	if err != nil {
 		return err
 	}
-	life := s.cfg.Lifetimes()
 	s.ring, err = key.NewRing(key.Config{
-		Store: s.db, Master: master, Algorithm: jwt.Algorithm(s.cfg.Token.Algorithm), SecretFile: s.cfg.Token.SecretFile,
-		AccessLifetime: s.db.AccessLifetime(), RotateEvery: s.cfg.Key.RotateEvery, Now: s.now, Logger: s.log,
+		Store: s.db, Masters: masters, Algorithm: jwt.Algorithm(s.cfg.Token.Algorithm), SecretFile: s.cfg.Token.SecretFile,
+		AccessLifetime: s.cfg.Lifetimes().Access, CacheTime: s.cfg.Key.JWKSMaxAge, RotateEvery: s.cfg.Key.RotateEvery, Now: s.now, Logger: s.log,
 	})
 	if err != nil {
 		return err
 	}
-	if err := s.ring.Load(ctx); err != nil {
+	if err := s.ring.Refresh(ctx); err != nil {
 		return err
 	}
+	return errors.Join(s.openSessions(masters), s.openShared(ctx, masters.All()[masters.Current()]))
+}
+
+func (s *Server) openSessions(masters *key.Masters) (err error) {
+	life := s.cfg.Lifetimes()
+	var macs []session.MACKey
+	for _, m := range masters.All() {
+		macs = append(macs, session.MACKey{ID: m.ID(), Key: m.Derive("refresh token", 32), CSRF: m.Derive("csrf value", 32)})
+	}
+	var kept session.Store = s.db
+	if s.between != nil {
+		kept = s.between(kept)
+	}
 	s.sessions, err = session.New(session.Config{
-		Store: s.db, MACKeys: []session.MACKey{{ID: master.ID(), Key: master.Derive("refresh token", 32)}},
-		CSRFKey: master.Derive("csrf value", 32), MaxPerUser: s.cfg.Session.MaxPerUser,
+		Store: kept, MACKeys: macs, Current: masters.Current, MaxPerUser: s.cfg.Session.MaxPerUser,
 		Limits:   session.Limits{RetryWindow: s.cfg.Session.RetryWindow, Idle: life.Idle, Rotate: life.Rotate},
 		Absolute: life.Absolute, Now: s.now,
 	})
@@ -164,7 +198,7 @@ func (s *Server) openKeys(ctx context.Context) error {
 }
 
 func (s *Server) openRevocations(ctx context.Context) (err error) {
-	if s.readers, err = loadReaders(s.cfg.Revocation.ReadersFile); err != nil {
+	if s.readers, err = openReaders(s.cfg.Revocation.ReadersFile, s.now, s.log); err != nil {
 		return err
 	}
 	s.follower = revocation.NewFollower(revocation.Config{Store: s.db, List: s.revocations, Feed: s.feed, Now: s.now, Logger: s.log})
@@ -173,13 +207,12 @@ func (s *Server) openRevocations(ctx context.Context) (err error) {
 
 // wireDomains builds what stands on the store.
 func (s *Server) wireDomains(context.Context) (err error) {
-	s.limits = cluster.NewMemory(s.now)
 	p, t := s.cfg.Password, s.cfg.Throttle
 	if s.weakHash {
 		p.MemoryKiB, p.Iterations = 64, 1
 	}
 	s.accounts, err = account.New(account.Config{
-		Store: s.db, Limits: s.limits, Now: s.now, Logger: s.log,
+		Store: s.db, Limits: s.shared, Now: s.now, Logger: s.log,
 		Hash:        account.Params{MemoryKiB: p.MemoryKiB, Iterations: p.Iterations, Parallelism: p.Parallelism},
 		Concurrency: p.Concurrency, Queue: p.Queue, MinLength: p.MinLength, MaxLength: p.MaxLength, Words: p.Words, InsecureWeakHash: s.weakHash,
 		AccountFailures: t.AccountFailures, AddressFailures: t.AddressFailures, MaxDelay: t.MaxDelay,
@@ -202,10 +235,10 @@ func (s *Server) wireSurfaces(context.Context) error {
 	secure := issuer.Scheme == "https"
 	s.web = web.New(web.Config{
 		Logger: s.log, Metrics: s.registry, TrustedProxies: s.cfg.Listen.Proxies(), Hosts: hosts(issuer.Hostname()),
-		Origins: s.cfg.API.Origins, NoCORS: api.NoCORS(s.cfg.API.Prefixes), HSTS: secure, Now: s.now,
+		Origins: s.cfg.API.Origins, NoCORS: api.NoCORS(s.cfg.API.Prefixes), HSTS: secure && len(hosts(issuer.Hostname())) == 1, Now: s.now,
 	})
 	s.guard, err = guard.New(guard.Config{
-		Issuer: s.cfg.Issuer, Audience: s.cfg.Token.Audience, Keys: s.ring, Revocations: s.revocations,
+		Issuer: s.cfg.Issuer, Audience: s.cfg.Token.Audience, Keys: s.ring, Revocations: s.revocations, Replay: s.db,
 		Sources: []guard.Source{guard.FromHeader(), guard.FromCookie()},
 		Cookie:  guard.CookieConfig{Access: s.cfg.Cookie.Access},
 		Now:     s.now,
@@ -218,7 +251,7 @@ func (s *Server) wireSurfaces(context.Context) error {
 	}
 	life := s.cfg.Lifetimes()
 	s.api, err = api.New(api.Config{
-		Web: s.web, Accounts: s.accounts, Sessions: s.sessions, Minter: s.minter, Guard: s.guard, Limits: s.limits, Metrics: s.registry,
+		Web: s.web, Accounts: s.accounts, Sessions: s.sessions, Minter: s.minter, Guard: s.guard, Limits: s.shared, Metrics: s.registry,
 		Prefixes: s.cfg.API.Prefixes, Transport: s.cfg.API.Transport, OpenRegistration: s.cfg.API.Registration == "open", Origins: s.cfg.API.Origins,
 		Cookies: api.Cookies{
 			Access: s.cfg.Cookie.Access, Refresh: s.cfg.Cookie.Refresh, CSRF: s.cfg.Cookie.CSRF,
@@ -261,69 +294,11 @@ func (s *Server) Close() error {
 			}
 		}
 	}
+	if s.shared != nil {
+		errs = append(errs, s.shared.Close())
+	}
 	if s.db != nil {
 		errs = append(errs, s.db.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// Run serves until ctx ends, then lets running requests finish, flushes and closes. It returns nil after a
-// clean stop.
-func (s *Server) Run(ctx context.Context) error {
-	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	g, failed := errgroup.WithContext(background)
-	for _, part := range []func(context.Context) error{s.follower.Run, s.ring.Run, s.accounts.Run, s.housekeep} {
-		g.Go(func() error { return ended(part(background)) })
-	}
-	servers := map[*http.Server]net.Listener{s.httpServer(s.public()): s.listener}
-	if s.adminListener != nil {
-		servers[s.httpServer(s.operations())] = s.adminListener
-	}
-	for srv, l := range servers {
-		g.Go(func() error { return ended(srv.Serve(l)) })
-	}
-	g.Go(func() error {
-		defer stop()
-		select {
-		case <-ctx.Done():
-		case <-failed.Done():
-		}
-		return s.drain(servers)
-	})
-	return errors.Join(g.Wait(), s.Close())
-}
-
-// drain says not ready, stops taking connections, and waits for the requests under way.
-func (s *Server) drain(servers map[*http.Server]net.Listener) error {
-	s.stopping.Store(true)
-	s.feed.Close() // what waits there would be waited for
-	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Listen.ShutdownTimeout)
-	defer cancel()
-	var errs []error
-	for srv := range servers {
-		if err := srv.Shutdown(ctx); errors.Is(err, context.DeadlineExceeded) {
-			s.log.Warn("requests still ran at the end of listen.shutdown_timeout, and were cut off")
-			errs = append(errs, srv.Close())
-		} else if err != nil {
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// ended takes the ways in which a part says that it was told to stop for a clean end.
-func ended(err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return err
-}
-
-// httpServer bounds what a client can hold on to: a connection that neither sends nor reads ends by itself.
-func (s *Server) httpServer(h http.Handler) *http.Server {
-	return &http.Server{
-		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute,
-		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-	}
 }

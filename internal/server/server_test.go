@@ -94,11 +94,18 @@ func start(t testing.TB, change func(*config.Config)) *running {
 
 func startIn(t testing.TB, dir string, demo *server.Demo, change func(*config.Config)) *running {
 	t.Helper()
+	return startAt(t, dir, demo, 0, change)
+}
+
+// startAt is startIn on a clock that is ahead.
+func startAt(t testing.TB, dir string, demo *server.Demo, ahead time.Duration, change func(*config.Config)) *running {
+	t.Helper()
 	c := testConfig(dir)
 	if change != nil {
 		change(&c)
 	}
 	r := &running{t: t, log: &lockedBuffer{}, clock: &clock{}, dir: dir}
+	r.clock.advance(ahead)
 	var stdout bytes.Buffer
 	s, err := server.New(t.Context(), server.Options{
 		Config: c, Stdout: &stdout, Demo: demo, Now: r.clock.now, InsecureWeakHash: true,

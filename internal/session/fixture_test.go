@@ -50,7 +50,7 @@ type fixture struct {
 	revoked []revocation.Entry // what the hook was handed
 }
 
-var macKey = session.MACKey{ID: [4]byte{1, 2, 3, 4}, Key: bytes.Repeat([]byte{7}, 32)}
+var macKey = session.MACKey{ID: [4]byte{1, 2, 3, 4}, Key: bytes.Repeat([]byte{7}, 32), CSRF: bytes.Repeat([]byte{9}, 32)}
 
 func newFixture(tb testing.TB, change func(*session.Config), storeChange ...func(*store.Config)) *fixture {
 	tb.Helper()
@@ -76,7 +76,7 @@ func newFixture(tb testing.TB, change func(*session.Config), storeChange ...func
 		}
 	})
 	c := session.Config{
-		Store: f.db, MACKeys: []session.MACKey{macKey}, CSRFKey: bytes.Repeat([]byte{9}, 32),
+		Store: f.db, MACKeys: []session.MACKey{macKey},
 		Limits:   session.Limits{RetryWindow: 10 * time.Second, Idle: 14 * 24 * time.Hour, Rotate: true},
 		Absolute: 30 * 24 * time.Hour, Now: f.clock.Now,
 	}

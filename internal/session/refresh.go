@@ -58,10 +58,11 @@ func IsRefresh(token string) bool { return strings.HasPrefix(token, refreshPrefi
 // minKey is the least size of a key in bytes: that of its HMAC's hash.
 const minKey = sha256.Size
 
-// MACKey authenticates refresh tokens. It is derived from the master key, whose ID it carries.
+// MACKey is what is derived from one master key, whose ID it carries. Both keys are 32 bytes or more.
 type MACKey struct {
-	ID  [4]byte
-	Key []byte // 32 bytes or more
+	ID   [4]byte
+	Key  []byte // authenticates refresh tokens
+	CSRF []byte // makes the values of CSRF
 }
 
 // Format implements fmt.Formatter: no verb prints the key.
@@ -73,8 +74,8 @@ func (MACKey) LogValue() slog.Value { return slog.StringValue(redacted) }
 // MarshalText implements encoding.TextMarshaler.
 func (MACKey) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-func (k MACKey) sum(b []byte) []byte {
-	h := hmac.New(sha256.New, k.Key)
+func sum(key, b []byte) []byte {
+	h := hmac.New(sha256.New, key)
 	h.Write(b)
 	return h.Sum(nil)
 }
@@ -88,24 +89,24 @@ type contents struct {
 
 func (c contents) secretHash() [32]byte { return sha256.Sum256(c.secret[:]) }
 
-// codec writes refresh tokens with its first key and reads them with any.
-type codec []MACKey
+// errOtherKey is a refresh token of a master key that is not known here.
+var errOtherKey = fmt.Errorf("%w: MAC key", ErrInvalidGrant)
 
-func (keys codec) encode(c contents) Refresh {
+func (k MACKey) encode(c contents) Refresh {
 	b := make([]byte, 0, rawSize)
 	b = append(b, refreshVersion)
-	b = append(b, keys[0].ID[:]...)
+	b = append(b, k.ID[:]...)
 	b = append(b, c.id[:]...)
 	b = binary.BigEndian.AppendUint32(b, c.generation)
 	b = append(b, c.secret[:]...)
-	b = append(b, keys[0].sum(b)[:macSize]...)
+	b = append(b, sum(k.Key, b)[:macSize]...)
 	s := refreshPrefix + base64.RawURLEncoding.EncodeToString(b)
 	return Refresh(s + checksum(s))
 }
 
-// decode reads a token; its error, which wraps ErrInvalidGrant, says for the log
+// decode reads a token of any of the keys; its error, which wraps ErrInvalidGrant, says for the log
 // what is wrong, and holds nothing of the token.
-func (keys codec) decode(token string) (contents, error) {
+func decode(keys []MACKey, token string) (contents, error) {
 	var c contents
 	if len(token) != refreshLength || !IsRefresh(token) {
 		return c, fmt.Errorf("%w: not a refresh token", ErrInvalidGrant)
@@ -122,15 +123,15 @@ func (keys codec) decode(token string) (contents, error) {
 		if k.ID != [4]byte(b[1:5]) {
 			continue
 		}
-		if !hmac.Equal(k.sum(b[:signedSize])[:macSize], b[signedSize:]) {
-			break
+		if !hmac.Equal(sum(k.Key, b[:signedSize])[:macSize], b[signedSize:]) {
+			return c, fmt.Errorf("%w: MAC", ErrInvalidGrant)
 		}
 		copy(c.id[:], b[5:21])
 		c.generation = binary.BigEndian.Uint32(b[21:25])
 		copy(c.secret[:], b[25:signedSize])
 		return c, nil
 	}
-	return c, fmt.Errorf("%w: MAC", ErrInvalidGrant)
+	return c, errOtherKey
 }
 
 // checksum is the CRC-32 of s as six digits of base 62.

@@ -27,11 +27,11 @@ const sampleToken = "sdr_AQEBAQEAAQIDBAUGBwgJCgsMDQ4PAQIDBP_-AwQFBgcICQoLDA0ODxC
 // secure-defaults 5c
 func TestRefreshFormat(t *testing.T) {
 	t.Parallel()
-	got := codec{oldKey}.encode(sample)
+	got := oldKey.encode(sample)
 	if got.Reveal() != sampleToken {
 		t.Errorf("got %s, want %s", got.Reveal(), sampleToken)
 	}
-	if c, err := (codec{oldKey}).decode(got.Reveal()); err != nil || c != sample {
+	if c, err := decode([]MACKey{oldKey}, got.Reveal()); err != nil || c != sample {
 		t.Errorf("got %+v, %v", c, err)
 	}
 	if !IsRefresh(sampleToken) || IsRefresh("eyJhbGciOiJFUzI1NiJ9.e30.x") {
@@ -39,18 +39,17 @@ func TestRefreshFormat(t *testing.T) {
 	}
 }
 
-// TestRefreshKeyChange: during a change of the master key both verify, and the
-// first signs.
+// TestRefreshKeyChange: during a change of the master key both verify.
 func TestRefreshKeyChange(t *testing.T) {
 	t.Parallel()
-	old, both, later := codec{oldKey}, codec{newKey, oldKey}, codec{newKey}
-	if _, err := both.decode(old.encode(sample).Reveal()); err != nil {
+	both, later := []MACKey{newKey, oldKey}, []MACKey{newKey}
+	if _, err := decode(both, oldKey.encode(sample).Reveal()); err != nil {
 		t.Errorf("old token during the change: %v", err)
 	}
-	if _, err := later.decode(both.encode(sample).Reveal()); err != nil {
+	if _, err := decode(later, newKey.encode(sample).Reveal()); err != nil {
 		t.Errorf("token of the change after it: %v", err)
 	}
-	if _, err := later.decode(old.encode(sample).Reveal()); !errors.Is(err, ErrInvalidGrant) {
+	if _, err := decode(later, oldKey.encode(sample).Reveal()); !errors.Is(err, errOtherKey) || !errors.Is(err, ErrInvalidGrant) {
 		t.Errorf("got %v for a token of a key that is gone, want ErrInvalidGrant", err)
 	}
 }
@@ -95,26 +94,26 @@ func TestRefreshRefused(t *testing.T) {
 		"other secret":     raw(func(b []byte) { b[25] ^= 1 }),
 		"other MAC":        raw(func(b []byte) { b[56] ^= 1 }),
 		"no MAC":           raw(func(b []byte) { clear(b[41:]) }),
-		"other key's MAC":  raw(func(b []byte) { copy(b[41:], newKey.sum(b[:41])) }),
+		"other key's MAC":  raw(func(b []byte) { copy(b[41:], sum(newKey.Key, b[:41])) }),
 	}
 	for name, token := range cases {
-		c, err := codec{oldKey}.decode(token)
+		c, err := decode([]MACKey{oldKey}, token)
 		if !errors.Is(err, ErrInvalidGrant) || c != (contents{}) {
 			t.Errorf("%s: got %+v, %v; want ErrInvalidGrant", name, c, err)
 		}
 	}
 	short := sample // a MAC that ends in a zero byte is not spelt without it
-	for !strings.HasSuffix(string(codec{oldKey}.encode(short)[:refreshUnsummed]), "AA") {
+	for !strings.HasSuffix(string(oldKey.encode(short)[:refreshUnsummed]), "AA") {
 		short.generation++
 	}
-	s := codec{oldKey}.encode(short).Reveal()
-	if _, err := (codec{oldKey}).decode(resum(s[:refreshUnsummed-1][:20] + "\n" + s[20:refreshUnsummed-1])); err == nil {
+	s := oldKey.encode(short).Reveal()
+	if _, err := decode([]MACKey{oldKey}, resum(s[:refreshUnsummed-1][:20]+"\n"+s[20:refreshUnsummed-1])); err == nil {
 		t.Error("a line break in the place of a zero byte was accepted")
 	}
 	for i := range good { // each character counts
 		b := []byte(good)
 		b[i] ^= 1
-		if _, err := (codec{oldKey}).decode(string(b)); err == nil {
+		if _, err := decode([]MACKey{oldKey}, string(b)); err == nil {
 			t.Errorf("a token with another character %d was accepted", i)
 		}
 	}
@@ -151,24 +150,24 @@ func TestRefreshIsNeverPrinted(t *testing.T) {
 // FuzzRefresh: whatever is accepted is exactly what its contents are written as,
 // so no token has a second spelling, and nothing panics.
 func FuzzRefresh(f *testing.F) {
-	keys := codec{newKey, oldKey}
+	keys := []MACKey{newKey, oldKey}
 	f.Add(sampleToken, false)
-	f.Add(keys.encode(contents{}).Reveal(), false)
+	f.Add(newKey.encode(contents{}).Reveal(), false)
 	f.Add(sampleToken[:40]+"\n"+sampleToken[41:], true)
 	f.Add("sdr_", true)
 	f.Add(strings.Repeat("A", refreshLength), true)
-	f.Fuzz(func(t *testing.T, token string, sum bool) {
-		if sum && len(token) >= refreshUnsummed {
+	f.Fuzz(func(t *testing.T, token string, mend bool) {
+		if mend && len(token) >= refreshUnsummed {
 			token = resum(token)
 		}
-		c, err := keys.decode(token)
+		c, err := decode(keys, token)
 		if err != nil {
 			if !errors.Is(err, ErrInvalidGrant) {
 				t.Errorf("got %v, want ErrInvalidGrant", err)
 			}
 			return
 		}
-		if token != keys.encode(c).Reveal() && token != (codec{oldKey}).encode(c).Reveal() {
+		if token != newKey.encode(c).Reveal() && token != oldKey.encode(c).Reveal() {
 			t.Errorf("%q is a second spelling of %+v", token, c)
 		}
 	})

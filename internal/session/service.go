@@ -15,14 +15,15 @@ import (
 	"github.com/sandi-auth/sandi/internal/problem"
 )
 
-// Config is what New needs. Store, both keys, Limits and Absolute are required.
+// Config is what New needs. Store, MACKeys, Limits and Absolute are required.
 type Config struct {
 	Store Store
-	// MACKeys authenticate refresh tokens: the first signs, all verify, so that
-	// tokens outlive a change of the master key. Each is 32 bytes or more.
+	// MACKeys authenticate refresh tokens and make the values of CSRF: one signs, all verify, so that
+	// sessions outlive a change of the master key.
 	MACKeys []MACKey
-	// CSRFKey makes the values of CSRF: 32 bytes or more.
-	CSRFKey []byte
+	// Current is the place in MACKeys of the one that signs now, negative while there is none: then nothing
+	// is begun or refreshed. Nil means the first.
+	Current func() int
 	Limits  Limits
 	// Absolute is how long after its login a session lives, however often it is refreshed.
 	Absolute time.Duration
@@ -35,8 +36,8 @@ type Config struct {
 // Service begins, refreshes and ends sessions.
 type Service struct {
 	store    Store
-	codec    codec
-	csrf     MACKey
+	keys     []MACKey
+	current  func() int
 	limits   Limits
 	absolute time.Duration
 	max      int
@@ -48,27 +49,56 @@ func New(c Config) (*Service, error) {
 	if c.Store == nil || len(c.MACKeys) == 0 {
 		return nil, errors.New("session: Store and MACKeys are required")
 	}
-	short := len(c.CSRFKey) < minKey
+	short := false
 	for i, k := range c.MACKeys {
-		short = short || len(k.Key) < minKey
+		short = short || len(k.Key) < minKey || len(k.CSRF) < minKey
 		if slices.ContainsFunc(c.MACKeys[:i], func(o MACKey) bool { return o.ID == k.ID }) {
 			return nil, errors.New("session: two MAC keys have the same id")
 		}
 	}
 	if short {
-		return nil, errors.New("session: a MAC key or the CSRF key is shorter than 32 bytes")
+		return nil, errors.New("session: a MAC or CSRF key is shorter than 32 bytes")
 	}
 	if c.Limits.Idle <= 0 || c.Absolute <= 0 || c.Limits.RetryWindow < 0 || c.MaxPerUser < 0 {
 		return nil, errors.New("session: Idle and Absolute must be positive, RetryWindow and MaxPerUser not negative")
 	}
 	s := &Service{
-		store: c.Store, codec: slices.Clone(c.MACKeys), csrf: MACKey{Key: c.CSRFKey}, limits: c.Limits, absolute: c.Absolute,
+		store: c.Store, keys: slices.Clone(c.MACKeys), current: c.Current, limits: c.Limits, absolute: c.Absolute,
 		max: cmp.Or(c.MaxPerUser, 100), now: c.Now,
 	}
 	if s.now == nil {
 		s.now = time.Now
 	}
+	if s.current == nil {
+		s.current = func() int { return 0 }
+	}
 	return s, nil
+}
+
+// errNoKey is what this node cannot do while the store's master key is unknown to it. Others can.
+var errNoKey = &problem.Error{
+	Kind: problem.Unavailable, Code: "temporarily_unavailable", RetryAfter: time.Second,
+	Cause: errors.New("the master key of the store is not known here"),
+}
+
+// signer is the key that signs.
+func (s *Service) signer() (MACKey, error) {
+	if i := s.current(); i >= 0 {
+		return s.keys[i], nil
+	}
+	return MACKey{}, errNoKey
+}
+
+// decode reads a refresh token. One of a key that is only known elsewhere is not called false.
+func (s *Service) decode(token string) (contents, error) {
+	c, err := decode(s.keys, token)
+	if errors.Is(err, errOtherKey) && s.current() < 0 {
+		return contents{}, errNoKey
+	}
+	if err != nil {
+		return contents{}, refused("refresh_invalid", err)
+	}
+	return c, nil
 }
 
 // Login is a user whose credentials were just verified, and how they came.
@@ -90,6 +120,10 @@ type Login struct {
 // replaces ends if it begins, and only then. A user who was disabled or changed the
 // password since the credentials were verified is problem.Unauthenticated, wrapping ErrUserGone.
 func (s *Service) Begin(ctx context.Context, l Login, from audit.From) (Session, Refresh, account.User, error) {
+	signer, err := s.signer()
+	if err != nil {
+		return Session{}, "", account.User{}, err
+	}
 	now := s.instant()
 	c := contents{id: NewID()}
 	rand.Read(c.secret[:])
@@ -108,7 +142,7 @@ func (s *Service) Begin(ctx context.Context, l Login, from audit.From) (Session,
 	if err != nil {
 		return Session{}, "", account.User{}, err
 	}
-	return b.Session, s.codec.encode(c), b.User, nil
+	return b.Session, signer.encode(c), b.User, nil
 }
 
 // Result is a refresh that was granted: the session and user as they are now,
@@ -125,9 +159,13 @@ type Result struct {
 // invalid_grant (RFC 6749 section 5.2), wrapping ErrReused where a newer one had
 // been issued, which ends the session, and ErrInvalidGrant otherwise.
 func (s *Service) Rotate(ctx context.Context, token, clientID, jkt string, from audit.From) (Result, error) {
-	c, err := s.codec.decode(token)
+	signer, err := s.signer()
 	if err != nil {
-		return Result{}, refused("refresh_invalid", err)
+		return Result{}, err
+	}
+	c, err := s.decode(token)
+	if err != nil {
+		return Result{}, err
 	}
 	p := Presented{ID: c.id, Generation: c.generation, SecretHash: c.secretHash(), ClientID: clientID, JKT: jkt}
 	r, err := s.store.RotateSession(ctx, p, s.limits,
@@ -143,7 +181,7 @@ func (s *Service) Rotate(ctx context.Context, token, clientID, jkt string, from 
 		return Result{}, refused("refresh_reused", ErrReused)
 	}
 	c.generation = r.Session.Generation
-	return Result{Rotation: r, Refresh: s.codec.encode(c)}, nil
+	return Result{Rotation: r, Refresh: signer.encode(c)}, nil
 }
 
 // refused is an invalid_grant with its sentence.
@@ -156,9 +194,9 @@ func refused(sentence string, cause error) error {
 // Open reads a refresh token without asking the store: its checksum and MAC are
 // genuine, whether it still counts is not known. Errors are Rotate's.
 func (s *Service) Open(token string) (Presented, error) {
-	c, err := s.codec.decode(token)
+	c, err := s.decode(token)
 	if err != nil {
-		return Presented{}, refused("refresh_invalid", err)
+		return Presented{}, err
 	}
 	return Presented{ID: c.id, Generation: c.generation, SecretHash: c.secretHash()}, nil
 }
@@ -208,9 +246,16 @@ func (s *Service) List(ctx context.Context, subject string) ([]Session, error) {
 
 // CSRF is the value that a page must send beside a session's cookie: an HMAC of
 // the session id, so that it needs no storage and a reloaded page gets the same.
-func (s *Service) CSRF(id ID) string {
-	return base64.RawURLEncoding.EncodeToString(s.csrf.sum(id[:]))
+func (s *Service) CSRF(id ID) string { return s.keys[max(0, s.current())].csrf(id) }
+
+// IsCSRF says whether value is the session's, under whichever of the keys it was made.
+func (s *Service) IsCSRF(id ID, value string) bool {
+	return slices.ContainsFunc(s.keys, func(k MACKey) bool {
+		return subtle.ConstantTimeCompare([]byte(k.csrf(id)), []byte(value)) == 1
+	})
 }
+
+func (k MACKey) csrf(id ID) string { return base64.RawURLEncoding.EncodeToString(sum(k.CSRF, id[:])) }
 
 // instant is now, as exactly as it is stored.
 func (s *Service) instant() time.Time { return s.now().UTC().Truncate(time.Millisecond) }

@@ -110,7 +110,7 @@ func TestForgedRefresh(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
 	forger, err := session.New(session.Config{
-		Store: f.db, MACKeys: []session.MACKey{{ID: macKey.ID, Key: bytes.Repeat([]byte{8}, 32)}}, CSRFKey: macKey.Key,
+		Store: f.db, MACKeys: []session.MACKey{{ID: macKey.ID, Key: bytes.Repeat([]byte{8}, 32), CSRF: macKey.CSRF}},
 		Limits: session.Limits{Idle: time.Hour}, Absolute: time.Hour, Now: f.clock.Now,
 	})
 	if err != nil {
@@ -222,15 +222,15 @@ func TestNewRefusesBadConfig(t *testing.T) {
 	for name, change := range map[string]func(*session.Config){
 		"no store":        func(c *session.Config) { c.Store = nil },
 		"no key":          func(c *session.Config) { c.MACKeys = nil },
-		"short key":       func(c *session.Config) { c.MACKeys = []session.MACKey{{Key: make([]byte, 31)}} },
+		"short key":       func(c *session.Config) { c.MACKeys = []session.MACKey{{Key: make([]byte, 31), CSRF: macKey.CSRF}} },
 		"same id":         func(c *session.Config) { c.MACKeys = []session.MACKey{macKey, macKey} },
-		"short CSRF key":  func(c *session.Config) { c.CSRFKey = nil },
+		"short CSRF key":  func(c *session.Config) { c.MACKeys = []session.MACKey{{Key: macKey.Key}} },
 		"no idle limit":   func(c *session.Config) { c.Limits.Idle = 0 },
 		"no lifetime":     func(c *session.Config) { c.Absolute = 0 },
 		"negative window": func(c *session.Config) { c.Limits.RetryWindow = -1 },
 	} {
 		c := session.Config{
-			Store: f.db, MACKeys: []session.MACKey{macKey}, CSRFKey: macKey.Key,
+			Store: f.db, MACKeys: []session.MACKey{macKey},
 			Limits: session.Limits{Idle: time.Hour}, Absolute: time.Hour,
 		}
 		if _, err := session.New(c); err != nil {

@@ -8,23 +8,27 @@ import (
 	"github.com/sandi-auth/sandi/internal/audit"
 )
 
-// audit appends an event; a zero At is the transaction's now.
-func (t *tx) audit(e audit.Event) error {
-	if e.At.IsZero() {
-		e.At = t.now
-	}
-	detail := ""
-	if len(e.Detail) > 0 {
-		b, err := json.Marshal(e.Detail)
-		if err != nil {
-			return err
+// audit appends events; a zero At is the transaction's now.
+func (t *tx) audit(events ...audit.Event) error {
+	var rows [][]any
+	for _, e := range events {
+		if e.At.IsZero() {
+			e.At = t.now
 		}
-		detail = string(b)
+		detail := ""
+		if len(e.Detail) > 0 {
+			b, err := json.Marshal(e.Detail)
+			if err != nil {
+				return err
+			}
+			detail = string(b)
+		}
+		rows = append(rows, []any{
+			millis(e.At), e.Action, text(e.Subject), text(e.Session),
+			text(e.From.Address), text(e.From.UserAgent), text(e.From.RequestID), text(e.From.Actor), detail,
+		})
 	}
-	_, err := t.insert(`INSERT INTO audit (at, action, subject, session, address, user_agent, request_id, actor, detail)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		millis(e.At), e.Action, e.Subject, e.Session, e.From.Address, e.From.UserAgent, e.From.RequestID, e.From.Actor, detail)
-	return err
+	return t.insertRows(`INSERT INTO audit (at, action, subject, session, address, user_agent, request_id, actor, detail) VALUES `, rows)
 }
 
 // Audit appends an event that changes nothing else.

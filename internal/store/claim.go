@@ -10,6 +10,9 @@ import (
 // users and no mark is somebody's, and refused with an *OpenError.
 func (db *DB) ClaimDemo(ctx context.Context) error {
 	return db.write(ctx, "claim store for the demo", func(t *tx) error {
+		if err := t.lockStore(); err != nil {
+			return err
+		}
 		marked, err := isDemo(ctx, t)
 		if err != nil || marked {
 			return err

@@ -35,6 +35,29 @@ func (i instant) Scan(src any) error {
 	return nil
 }
 
+// moment scans the time of a migration, which each database writes in its own way, always in UTC.
+type moment struct{ t *time.Time }
+
+// Scan implements sql.Scanner.
+func (m moment) Scan(src any) (err error) {
+	switch v := src.(type) {
+	case time.Time:
+		*m.t = v.UTC()
+	case string:
+		*m.t, err = time.Parse(time.DateTime, v)
+	case []byte:
+		*m.t, err = time.Parse(time.DateTime, string(v))
+	default:
+		err = fmt.Errorf("not a time: %T", src)
+	}
+	return err
+}
+
+// text is what every database keeps in a column of text: UTF-8 without the NUL.
+func text(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+}
+
 // bytes scans a BLOB into an array of exactly its length; NULL leaves zeros.
 type bytes struct{ to []byte }
 
@@ -57,10 +80,13 @@ type words struct{ to *[]string }
 
 // Scan implements sql.Scanner.
 func (w words) Scan(src any) error {
-	s, ok := src.(string)
-	if !ok {
+	switch s := src.(type) {
+	case string:
+		*w.to = strings.Fields(s)
+	case []byte:
+		*w.to = strings.Fields(string(s))
+	default:
 		return fmt.Errorf("not a list of words: %T", src)
 	}
-	*w.to = strings.Fields(s)
 	return nil
 }

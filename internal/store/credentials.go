@@ -15,7 +15,7 @@ import (
 // ChangePassword applies c: account.ErrChanged when the version is not the expected one.
 func (db *DB) ChangePassword(ctx context.Context, c account.PasswordChange, e audit.Event) error {
 	return db.write(ctx, "change password", func(t *tx) error {
-		u, err := readUser(ctx, t, c.Subject, t.dialect.forUpdate())
+		u, err := t.lockUser(c.Subject)
 		if err != nil {
 			return err
 		}
@@ -57,7 +57,7 @@ func (db *DB) RehashPassword(ctx context.Context, subject string, version int64,
 			return err
 		}
 		if n == 0 {
-			if _, err := readUser(ctx, t, subject, ""); err != nil {
+			if _, err := readUser(ctx, t, subject); err != nil {
 				return err
 			}
 			return account.ErrChanged
@@ -70,6 +70,9 @@ func (db *DB) RehashPassword(ctx context.Context, subject string, version int64,
 // or enables them.
 func (db *DB) SetDisabled(ctx context.Context, subject string, disabled bool, e audit.Event) error {
 	return db.write(ctx, "set disabled", func(t *tx) error {
+		if err := t.lockStore(); err != nil { // closeBootstrap decides
+			return err
+		}
 		if err := t.closeBootstrap(ctx); err != nil { // the first administrator goes, the secret does not come back
 			return err
 		}
@@ -78,7 +81,7 @@ func (db *DB) SetDisabled(ctx context.Context, subject string, disabled bool, e 
 			return err
 		}
 		if n == 0 {
-			_, err := readUser(ctx, t, subject, "")
+			_, err := readUser(ctx, t, subject)
 			return err
 		}
 		if disabled {
@@ -96,6 +99,9 @@ func (db *DB) SetDisabled(ctx context.Context, subject string, disabled bool, e 
 // PutBootstrap keeps the hash of the single bootstrap secret, replacing an older one.
 func (db *DB) PutBootstrap(ctx context.Context, hash [32]byte, expires time.Time) error {
 	return db.write(ctx, "put bootstrap secret", func(t *tx) error {
+		if err := t.lockStore(); err != nil {
+			return err
+		}
 		if _, err := t.exec(`DELETE FROM bootstrap WHERE id = 1`); err != nil {
 			return err
 		}
@@ -109,6 +115,9 @@ func (db *DB) PutBootstrap(ctx context.Context, hash [32]byte, expires time.Time
 // none; account.ErrTaken, with the secret unspent.
 func (db *DB) Bootstrap(ctx context.Context, hash [32]byte, u account.User, e audit.Event) error {
 	return db.write(ctx, "bootstrap", func(t *tx) error {
+		if err := t.lockStore(); err != nil { // two administrators at once were each the first
+			return err
+		}
 		n, err := t.exec(`DELETE FROM bootstrap WHERE hash = ? AND expires_at > ?`, hash[:], millis(t.now))
 		if err != nil {
 			return err
@@ -138,6 +147,6 @@ func (t *tx) closeBootstrap(ctx context.Context) error {
 // hasAdmin says whether an enabled user is an administrator.
 func hasAdmin(ctx context.Context, q querier) (found bool, err error) {
 	err = one(ctx, q, []any{&found}, `SELECT EXISTS (SELECT 1 FROM user_roles r JOIN users u ON u.subject = r.subject
-		WHERE r.role = ? AND u.disabled = 0)`, account.AdminRole)
+		WHERE r.role = ? AND NOT u.disabled)`, account.AdminRole)
 	return found, err
 }

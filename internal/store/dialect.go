@@ -2,15 +2,12 @@ package store
 
 import (
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
+	"strings"
 	"time"
 
 	"github.com/pressly/goose/v3"
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/sandi-auth/sandi/internal/problem"
 )
@@ -20,79 +17,70 @@ var migrations embed.FS
 
 // dialect is where the databases differ: everything else is one text of SQL
 // with ? for its arguments.
-type dialect struct{}
+type dialect interface {
+	// name is the folder of its migrations.
+	name() string
+	goose() goose.Dialect
 
-func (dialect) driver() string { return "sqlite" }
+	// rebind writes the ? of a query as the driver wants them.
+	rebind(query string) string
+	// forUpdate, at the end of a SELECT from one table, locks its rows until the transaction ends; it
+	// waits for whoever holds them, and sees what that one made of them.
+	forUpdate() string
+	// skipLocked is forUpdate that leaves out the rows that others hold.
+	skipLocked() string
+	// returning, at the end of an INSERT, answers with the column that numbered the
+	// row; it is empty where the driver tells by itself.
+	returning(column string) string
+	// replacing, after the VALUES of an INSERT, overwrites these columns of the row with the same key.
+	replacing(key string, columns ...string) string
+	// clock is the database's clock in Unix milliseconds, empty where that is this process's.
+	clock() string
+	// hasTable counts the tables of a name.
+	hasTable() string
 
-func (dialect) goose() goose.Dialect { return goose.DialectSQLite3 }
+	// taken says that a row with this key exists already.
+	taken(err error) bool
+	// conflict says that a transaction lost against another, was undone, and may do better when it is made again.
+	conflict(err error) bool
+	// broken says that the connection is lost, and with it what was not committed.
+	broken(err error) bool
+	// refused says that the database is away, or refuses work which it may accept later.
+	refused(err error) bool
+	// fault says what failed, and makes problem.Unavailable of what is refused.
+	fault(what string, err error) error
+	// takeLock answers 1 where this connection has the lock under which
+	// one process after the other migrates; empty where each step takes the file's own.
+	takeLock() string
+}
 
-// migrations are the schema's, or the demo application's.
-func (dialect) migrations(demo bool) (fs.FS, error) {
+// onConflict is replacing for SQLite and PostgreSQL.
+func onConflict(key string, columns []string) string {
+	set := make([]string, len(columns))
+	for i, c := range columns {
+		set[i] = c + " = excluded." + c
+	}
+	return " ON CONFLICT (" + key + ") DO UPDATE SET " + strings.Join(set, ", ")
+}
+
+// schemaFiles are the migrations of the schema, or of the demo application's.
+func schemaFiles(d dialect, demo bool) (fs.FS, error) {
 	if demo {
-		return fs.Sub(migrations, "migrations/demo/sqlite")
+		return fs.Sub(migrations, "migrations/demo/"+d.name())
 	}
-	return fs.Sub(migrations, "migrations/sqlite")
+	return fs.Sub(migrations, "migrations/"+d.name())
 }
 
-// dsn names the file at path. Writers wait for the lock of another process for
-// 5 s, the limit of every transaction.
-func (dialect) dsn(path string, readOnly bool) string {
-	q := url.Values{"_pragma": {
-		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
-		"journal_size_limit(16777216)",
-	}}
-	if readOnly {
-		q["_pragma"] = []string{"busy_timeout(5000)", "query_only(1)"}
-	}
-	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: q.Encode()}).String()
-}
-
-// begin opens a transaction that holds the write lock from its start, so that
-// what it reads cannot change before it writes.
-func (dialect) begin() string { return "BEGIN IMMEDIATE" }
-
-// forUpdate locks the rows of a SELECT until the transaction ends; behind
-// begin's lock there is nothing left to lock.
-func (dialect) forUpdate() string { return "" }
-
-// head is an expression for the highest revocations.seq ever assigned.
-func (dialect) head() string {
-	return "COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'revocations'), 0)"
-}
-
-// taken says that a row with this key exists already.
-func (dialect) taken(err error) bool {
-	e, ok := errors.AsType[*sqlite.Error](err)
-	return ok && (e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY || e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE)
-}
-
-// fault says what failed, and makes problem.Unavailable of a database that
-// refuses work which it may accept later.
-func (d dialect) fault(what string, err error) error {
+// fault is every dialect's.
+func fault(d dialect, what string, err error) error {
 	if err == nil {
 		return nil
 	}
 	err = fmt.Errorf("%s: %w", what, err)
-	switch d.code(err) {
-	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR,
-		sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY:
+	if d.refused(err) {
 		p := problem.Wrap(problem.Unavailable, "temporarily_unavailable", err)
 		p.RetryAfter = time.Second
 		return p
 	}
 	return err
-}
-
-// busy says that another holds a lock that was wanted.
-func (d dialect) busy(err error) bool {
-	code := d.code(err)
-	return code == sqlite3.SQLITE_BUSY || code == sqlite3.SQLITE_LOCKED
-}
-
-// code is SQLite's primary result code, 0 for an error that is not its own.
-func (dialect) code(err error) int {
-	if e, ok := errors.AsType[*sqlite.Error](err); ok {
-		return e.Code() & 0xff
-	}
-	return 0
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/sandi-auth/sandi/internal/account"
 	"github.com/sandi-auth/sandi/internal/audit"
 	"github.com/sandi-auth/sandi/internal/revocation"
 	"github.com/sandi-auth/sandi/internal/session"
@@ -33,7 +34,7 @@ func (t *tx) endSession(s session.Session, whole bool, reason string, e audit.Ev
 	if whole && !s.Parent.IsZero() {
 		id = s.Parent
 	}
-	if _, err := t.endTree(id, reason); err != nil {
+	if n, err := t.endTree(id, reason); err != nil || n == 0 { // another was first
 		return err
 	}
 	return t.audit(about(e, s))
@@ -57,6 +58,9 @@ func (t *tx) endReplaced(id session.ID, from audit.From) error {
 // made from, with its grants; the zero ID keeps none.
 func (db *DB) EndSessionsOf(ctx context.Context, subject string, keep session.ID, reason string, e audit.Event) (n int, err error) {
 	err = db.write(ctx, "end sessions", func(t *tx) error {
+		if _, err := t.lockUser(subject); err != nil && !errors.Is(err, account.ErrNotFound) {
+			return err
+		}
 		if keep, err = t.signIn(keep); err != nil {
 			return err
 		}
@@ -77,20 +81,27 @@ func (t *tx) signIn(id session.ID) (session.ID, error) {
 	return s.Parent, err
 }
 
-// endTree ends a session and its grants, and says how many had not ended.
+// endTree ends a session and its grants, and says how many had not ended. The
+// session comes first: who makes a grant from it holds it meanwhile.
 func (t *tx) endTree(id session.ID, reason string) (int, error) {
-	return t.end(reason, `SELECT s.id FROM sessions s WHERE (s.id = ? OR s.parent_id = ?) AND s.ended_at = 0`, id[:], id[:])
+	n, err := t.end(reason, `SELECT s.id FROM sessions s WHERE s.id = ? AND s.ended_at = 0`, id[:])
+	if err != nil {
+		return 0, err
+	}
+	grants, err := t.end(reason, `SELECT s.id FROM sessions s WHERE s.parent_id = ? AND s.ended_at = 0 ORDER BY s.id`, id[:])
+	return n + grants, err
 }
 
-// endOf ends the sessions of a user but the sign-in keep and its grants.
+// endOf ends the sessions of a user, whose row is locked, but the sign-in keep and its grants.
 func (t *tx) endOf(subject string, keep session.ID, reason string) (int, error) {
 	return t.end(reason, `SELECT s.id FROM sessions s WHERE s.subject = ? AND s.ended_at = 0
-		AND s.id <> ? AND (s.parent_id IS NULL OR s.parent_id <> ?)`, subject, keep[:], keep[:])
+		AND s.id <> ? AND (s.parent_id IS NULL OR s.parent_id <> ?) ORDER BY CASE WHEN s.parent_id IS NULL THEN 0 ELSE 1 END, s.id`,
+		subject, keep[:], keep[:])
 }
 
 // end ends the sessions that query selects, each with its revocation.
 func (t *tx) end(reason, query string, args ...any) (int, error) {
-	ids, err := t.sessionIDs(query, args...)
+	ids, err := t.sessionIDs(query+t.dialect.forUpdate(), args...)
 	if err != nil {
 		return 0, err
 	}

@@ -30,14 +30,11 @@ func (e *OpenError) Unwrap() error { return e.Cause }
 // Hint says what to do about it.
 func (e *OpenError) Hint() string { return e.hint }
 
-// filePath is the path in a store URL.
+// filePath is the path in the URL of an embedded store.
 func filePath(url string) (string, error) {
 	path, ok := strings.CutPrefix(url, "sqlite:")
 	if !ok || path == "" || strings.HasPrefix(path, ":") {
-		return "", &OpenError{
-			Path: url, Reason: "not a store URL",
-			hint: "write sqlite: and the path of a file, as in sqlite:sandi-data/sandi.db",
-		}
+		return "", notURL(url)
 	}
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -116,21 +113,6 @@ func (db *DB) check(ctx context.Context) error {
 	return nil
 }
 
-// checkOurs refuses the database of another program, whose tables are not to be touched. Sandi's first
-// table is the one that says how new its schema is.
-func (db *DB) checkOurs(ctx context.Context) error {
-	var tables, ours int
-	err := db.writers.QueryRowContext(ctx, `SELECT COUNT(*), COUNT(CASE name WHEN 'schema_version' THEN 1 END)
-		FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`).Scan(&tables, &ours)
-	if err == nil && tables > 0 && ours == 0 {
-		err = &OpenError{
-			Path: db.path, Reason: "is a SQLite database of another program",
-			hint: "name another file by store.url, or another folder by data",
-		}
-	}
-	return err
-}
-
 func (db *DB) damaged(cause error) error {
 	return &OpenError{
 		Path: db.path, Reason: "file is damaged or not a database", Cause: cause,
@@ -140,15 +122,18 @@ func (db *DB) damaged(cause error) error {
 
 // describe turns what an operator can mend into an *OpenError.
 func (db *DB) describe(err error) error {
+	if s, ok := db.dialect.(server); ok {
+		return db.describeServer(s, err)
+	}
 	folder := filepath.Dir(db.path)
 	fault := &OpenError{Path: db.path, Cause: err}
 	_, ours := errors.AsType[*OpenError](err)
-	switch code := db.dialect.code(err); {
+	switch code := (embedded{}).code(err); {
 	case ours:
 		return err
 	case code == sqlite3.SQLITE_NOTADB || code == sqlite3.SQLITE_CORRUPT:
 		return db.damaged(err)
-	case db.dialect.busy(err):
+	case (embedded{}).busy(err):
 		fault.Reason, fault.hint = "locked by another process", "stop the other process, or wait until it is done"
 	case code == sqlite3.SQLITE_FULL:
 		fault.Reason, fault.hint = "disk is full", "make room on the disk of "+folder

@@ -4,36 +4,72 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 
 	"github.com/sandi-auth/sandi/internal/account"
 	"github.com/sandi-auth/sandi/internal/audit"
 	"github.com/sandi-auth/sandi/internal/revocation"
 	"github.com/sandi-auth/sandi/internal/session"
 	"github.com/sandi-auth/sandi/internal/store"
+	"github.com/sandi-auth/sandi/internal/testdb"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { testdb.Main(m) }
 
 var start = time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
 
-// fixture is a store in a folder of its own, on a clock that the test sets.
+// fixture is a store of its own, on a clock that the test sets.
 type fixture struct {
 	*store.DB
-	path string
+	url  string
+	path string // of the file, where it is one
 
 	mu      sync.Mutex // guards what is below
 	now     time.Time
 	revoked []revocation.Entry // what the hook was handed
 }
 
-func newFixture(tb testing.TB) *fixture {
+// databases are what the store runs on, each with what makes the URL of an empty one.
+var databases = []struct {
+	name  string
+	empty func(testing.TB) string
+}{
+	{"SQLite", func(tb testing.TB) string { return "sqlite:" + filepath.Join(tb.TempDir(), "data", "sandi.db") }},
+	{"PostgreSQL", testdb.Postgres},
+	{"MariaDB", testdb.MariaDB},
+}
+
+// forEach runs a test on every database.
+func forEach(t *testing.T, test func(t *testing.T, newFixture func(testing.TB) *fixture)) {
+	t.Helper()
+	t.Parallel()
+	for _, d := range databases {
+		t.Run(d.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, func(tb testing.TB) *fixture { return open(tb, d.empty(tb)) })
+		})
+	}
+}
+
+// onServers runs a test on those that nodes share.
+func onServers(t *testing.T, test func(t *testing.T, newFixture func(testing.TB) *fixture)) {
+	t.Helper()
+	forEach(t, func(t *testing.T, newFixture func(testing.TB) *fixture) {
+		if !strings.HasSuffix(t.Name(), "/SQLite") {
+			test(t, newFixture)
+		}
+	})
+}
+
+// newFixture is on a file.
+func newFixture(tb testing.TB) *fixture { return open(tb, databases[0].empty(tb)) }
+
+func open(tb testing.TB, url string) *fixture {
 	tb.Helper()
-	f := &fixture{path: filepath.Join(tb.TempDir(), "data", "sandi.db"), now: start}
+	f := &fixture{url: url, path: strings.TrimPrefix(url, "sqlite:"), now: start}
 	f.reopen(tb)
 	tb.Cleanup(func() {
 		if err := f.Close(); err != nil {
@@ -43,9 +79,9 @@ func newFixture(tb testing.TB) *fixture {
 	return f
 }
 
-// config opens the fixture's file.
+// config opens the fixture's store.
 func (f *fixture) config() store.Config {
-	return store.Config{URL: "sqlite:" + f.path, Now: f.clock, Revoked: func(es []revocation.Entry) {
+	return store.Config{URL: f.url, Now: f.clock, Revoked: func(es []revocation.Entry) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.revoked = append(f.revoked, es...)
@@ -65,20 +101,40 @@ func (f *fixture) reopen(tb testing.TB) {
 	}
 }
 
-// raw is a connection of the file's own, for what the store does not offer.
-func (f *fixture) raw(tb testing.TB, statements ...string) *sql.DB {
+// another opens the store once more, as another process does.
+func (f *fixture) another(tb testing.TB) *store.DB {
 	tb.Helper()
-	db, err := sql.Open("sqlite", "file:"+f.path+"?_pragma=busy_timeout(5000)")
+	db, err := store.Open(tb.Context(), f.config())
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { db.Close() })
+	return db
+}
+
+// raw is a connection of the test's own, for what the store does not offer.
+func (f *fixture) raw(tb testing.TB, statements ...string) *sql.DB {
+	tb.Helper()
+	url := f.url
+	if url == "" {
+		url = "sqlite:" + f.path
+	}
+	db, err := store.Raw(url)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { db.Close() })
+	execute(tb, db, statements...)
+	return db
+}
+
+func execute(tb testing.TB, db *sql.DB, statements ...string) {
+	tb.Helper()
 	for _, s := range statements {
 		if _, err := db.ExecContext(tb.Context(), s); err != nil {
 			tb.Fatalf("%s: %v", s, err)
 		}
 	}
-	return db
 }
 
 func (f *fixture) clock() time.Time {

@@ -274,9 +274,9 @@ func TestCloseDrains(t *testing.T) {
 func TestLostTransaction(t *testing.T) {
 	t.Parallel()
 	for name, lose := range map[string]func(*tx) error{
-		"rolled back by SQLite": func(t *tx) error { return errors.Join(t.conn.run("ROLLBACK"), errRefused) },
+		"rolled back by SQLite": func(t *tx) error { return errors.Join(rollback(t), errRefused) },
 		"commit fails": func(t *tx) error {
-			deferred := t.conn.run("PRAGMA defer_foreign_keys = 1")
+			_, deferred := t.exec("PRAGMA defer_foreign_keys = 1")
 			_, err := t.exec(`INSERT INTO user_roles (subject, role) VALUES ('nobody', 'x')`)
 			return errors.Join(deferred, err)
 		},
@@ -286,6 +286,11 @@ func TestLostTransaction(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { loseTransaction(t, lose) })
 		})
 	}
+}
+
+func rollback(t *tx) error {
+	_, err := t.exec("ROLLBACK")
+	return err
 }
 
 func loseTransaction(t *testing.T, lose func(*tx) error) {

@@ -15,6 +15,7 @@ const (
 	metaMaster         = "master_fingerprint" // of the key that seals the signing keys
 	metaAccessLifetime = "access_lifetime"    // milliseconds, the longest ever
 	metaDemo           = "demo"               // there is one: made by sandi demo
+	metaOldest         = "oldest_schema"      // that a binary must know; written by a migration that the one before cannot work with
 )
 
 // revocationGrace outlasts the leeway of a verifier (60 s at most) and the time
@@ -42,6 +43,9 @@ func (t *tx) setMeta(name, value string) error {
 func (db *DB) RememberLifetime(ctx context.Context, d time.Duration) error {
 	longest := d
 	err := db.write(ctx, "remember access lifetime", func(t *tx) error {
+		if err := t.lockStore(); err != nil {
+			return err
+		}
 		known, err := readLifetime(ctx, t)
 		if err != nil || d <= known {
 			longest = known
@@ -85,21 +89,6 @@ func (t *tx) revocable() (time.Duration, error) {
 }
 
 // AccessLifetime is the longest life of an access token that any process with this store was ever configured with
-// or signed, as of Open or the last RememberLifetime of this DB: signing keys stay published that long after their
-// last signature. What another process remembers later counts for keys from the next Open on, for revocations at once.
+// or signed, as of Open or the last RememberLifetime of this DB. For keys and revocations what another process
+// remembers later counts too: they read it anew.
 func (db *DB) AccessLifetime() time.Duration { return time.Duration(db.accessLifetime.Load()) }
-
-// MasterFingerprint returns the store's, setting it to fp when there is none yet; with an empty fp it returns "" then.
-func (db *DB) MasterFingerprint(ctx context.Context, fp string) (kept string, err error) {
-	err = db.write(ctx, "read master fingerprint", func(t *tx) error {
-		kept, err = readMeta(ctx, t, metaMaster)
-		if !errors.Is(err, sql.ErrNoRows) {
-			return err
-		}
-		if kept = fp; fp == "" {
-			return nil
-		}
-		return t.setMeta(metaMaster, fp)
-	})
-	return kept, err
-}

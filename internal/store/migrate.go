@@ -1,57 +1,224 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/pressly/goose/v3"
 )
 
-// migrate brings the schema, or the demo application's, up to date. One that is
-// newer than this binary is refused: it does not know what it would break.
-func (db *DB) migrate(ctx context.Context, pool *sql.DB, demo bool) error {
-	files, err := db.dialect.migrations(demo)
+const (
+	schemaTable     = "schema_version"
+	demoSchemaTable = "demo_schema_version"
+	// migrateLimit is how long migrations may take, and the wait for another process's.
+	migrateLimit = 5 * time.Minute
+)
+
+// Migration is a step of the schema. Versions mean the same on every database.
+type Migration struct {
+	Version   int64
+	Name      string    // of its file; empty for one that this binary does not know
+	AppliedAt time.Time // zero while it is not
+}
+
+// Migrate brings the schema of the store at c.URL up to date and says what it did, nothing when it was. Errors are those of Open,
+// which does the same.
+func Migrate(ctx context.Context, c Config) ([]Migration, error) {
+	c.NoMigrate = false
+	db, applied, err := open(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return applied, db.Close()
+}
+
+// Migrations lists the steps of the schema, applied or not, by Version.
+func (db *DB) Migrations(ctx context.Context) ([]Migration, error) {
+	steps, err := db.migrations(ctx, db.readers.DB, false)
+	return steps, db.dialect.fault("read migrations", err)
+}
+
+// migrations reads what was applied, and adds what this binary would. A store without a schema has none applied.
+func (db *DB) migrations(ctx context.Context, conns *sql.DB, demo bool) ([]Migration, error) {
+	steps, err := db.known(demo)
+	if err != nil {
+		return nil, err
+	}
+	q, table := &pool{conns, db.dialect}, tableOf(demo)
+	var tables int
+	if err := one(ctx, q, []any{&tables}, db.dialect.hasTable(), table); err != nil || tables == 0 {
+		return steps, err
+	}
+	err = each(ctx, q, func(r *sql.Rows) error {
+		var m Migration
+		if err := r.Scan(&m.Version, moment{&m.AppliedAt}); err != nil {
+			return err
+		}
+		i, ok := slices.BinarySearchFunc(steps, m, func(a, b Migration) int { return cmp.Compare(a.Version, b.Version) })
+		switch {
+		case ok:
+			steps[i].AppliedAt = m.AppliedAt
+		case m.Version > 0: // 0 is goose's own
+			steps = slices.Insert(steps, i, m)
+		}
+		return nil
+	}, `SELECT version_id, tstamp FROM `+table+` WHERE is_applied ORDER BY version_id`)
+	return steps, err
+}
+
+func tableOf(demo bool) string {
+	if demo {
+		return demoSchemaTable
+	}
+	return schemaTable
+}
+
+// known are the migrations that this binary has, none of them applied.
+func (db *DB) known(demo bool) (steps []Migration, err error) {
+	files, err := schemaFiles(db.dialect, demo)
+	if err != nil {
+		return nil, err
+	}
+	names, err := fs.Glob(files, "*.sql")
+	for _, name := range names { // in the order of their numbers
+		number, title, _ := strings.Cut(strings.TrimSuffix(name, ".sql"), "_")
+		version, err := strconv.ParseInt(number, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("read name of migration: %w", err)
+		}
+		steps = append(steps, Migration{Version: version, Name: title})
+	}
+	return steps, err
+}
+
+// migrate brings the schema, or the demo application's, up to date.
+func (db *DB) migrate(ctx context.Context, conns *sql.DB, demo bool) (applied []Migration, err error) {
+	before, err := db.migrations(ctx, conns, demo)
+	if err != nil {
+		return nil, err
+	}
+	pending := func(m Migration) bool { return m.AppliedAt.IsZero() }
+	if last := before[len(before)-1]; last.Name == "" {
+		return nil, db.checkNewer(ctx, conns, before)
+	}
+	if !slices.ContainsFunc(before, pending) {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, migrateLimit)
+	defer cancel()
+	if err := db.up(ctx, conns, demo); err != nil {
+		return nil, err
+	}
+	after, err := db.migrations(ctx, conns, demo)
+	for _, m := range after {
+		if slices.ContainsFunc(before, func(b Migration) bool { return b.Version == m.Version && pending(b) }) {
+			applied = append(applied, m)
+		}
+	}
+	return applied, err
+}
+
+// checkNewer accepts a schema that is one step newer than what this binary knows, so that nodes can be replaced one by
+// one. A step that the binary before it cannot work with says so: it sets metaOldest to its own version.
+func (db *DB) checkNewer(ctx context.Context, conns *sql.DB, steps []Migration) error {
+	known, current := int64(0), steps[len(steps)-1].Version
+	for _, m := range steps {
+		if m.Name != "" {
+			known = m.Version
+		}
+	}
+	s, err := readMeta(ctx, &pool{conns, db.dialect}, metaOldest)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	oldest, err := strconv.ParseInt(cmp.Or(s, "0"), 10, 64)
+	if err != nil {
+		return fmt.Errorf("read oldest schema: %w", err)
+	}
+	if current > known+1 || oldest > known {
+		return &OpenError{
+			Path: db.path, Reason: fmt.Sprintf("schema %d is newer than this binary, which knows %d", current, known),
+			hint: "run the newer sandi that wrote it, or restore a backup made before the upgrade",
+		}
+	}
+	db.log.Warn("store has a newer schema, which this binary can work with until it is replaced", "schema", current, "known", known)
+	return nil
+}
+
+// up applies what is not applied yet. On a server one process after the other does, on a
+// connection without the limits of queries; on SQLite each step takes the file's lock.
+func (db *DB) up(ctx context.Context, conns *sql.DB, demo bool) error {
+	files, err := schemaFiles(db.dialect, demo)
 	if err != nil {
 		return err
 	}
-	table := "schema_version"
-	if demo {
-		table = "demo_schema_version"
+	if s, ok := db.dialect.(server); ok {
+		connector, err := s.connector(false)
+		if err != nil {
+			return err
+		}
+		conns = sql.OpenDB(connector)
+		defer conns.Close() // and with it the lock
+		c, err := conns.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		if err := lockMigrations(ctx, c, s.takeLock()); err != nil { // before goose looks at its table, which it fills after making it
+			return err
+		}
 	}
-	p, err := goose.NewProvider(db.dialect.goose(), pool, files,
-		goose.WithTableName(table), goose.WithDisableGlobalRegistry(true))
+	p, err := goose.NewProvider(db.dialect.goose(), conns, files, goose.WithTableName(tableOf(demo)), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	for tried := int64(-1); ; {
-		current, target, err := p.GetVersions(ctx)
-		if err == nil && current > target {
-			return &OpenError{
-				Path: db.path, Reason: fmt.Sprintf("schema %d is newer than this binary, which knows %d", current, target),
-				hint: "run the newer sandi that wrote it, or restore a backup made before the upgrade",
-			}
-		}
+		_, err := p.Up(ctx)
 		if err == nil {
-			_, err = p.Up(ctx)
+			return nil
 		}
 		// Another process may be migrating the same file: whoever loses the race
 		// for a step finds it done, and goes on from there.
-		if err == nil || current <= tried {
+		current, unread := p.GetDBVersion(ctx)
+		if unread != nil || current <= tried {
 			return err
 		}
 		tried = current
 	}
 }
 
+// lockMigrations waits for the lock by which one process after the other migrates a database server. It ends with the connection.
+func lockMigrations(ctx context.Context, c *sql.Conn, query string) error {
+	var had sql.NullInt64
+	if err := c.QueryRowContext(ctx, query).Scan(&had); err != nil {
+		return fmt.Errorf("lock migrations: %w", err)
+	}
+	if had.Int64 != 1 {
+		return errors.New("lock migrations: another process has been migrating for a minute")
+	}
+	return nil
+}
+
 // MigrateDemo applies the demo application's migrations, which seed its
 // products. Nothing else ever makes those tables.
 func (db *DB) MigrateDemo(ctx context.Context) error {
-	pool, err := sql.Open(db.dialect.driver(), db.dialect.dsn(db.path, false))
-	if err != nil {
-		return fmt.Errorf("migrate demo: %w", err)
+	conns := db.writers
+	if !db.Shared() { // its only connection is the writer's
+		var err error
+		if conns, err = sql.Open("sqlite", embedded{}.dsn(db.path, false)); err != nil {
+			return fmt.Errorf("migrate demo: %w", err)
+		}
+		defer conns.Close()
+		conns.SetMaxOpenConns(1)
 	}
-	defer pool.Close()
-	pool.SetMaxOpenConns(1)
-	return db.dialect.fault("migrate demo", db.migrate(ctx, pool, true))
+	_, err := db.migrate(ctx, conns, true)
+	return db.dialect.fault("migrate demo", err)
 }

@@ -24,7 +24,7 @@ func (db *DB) Products(ctx context.Context) ([]demo.Product, error) {
 // AddProduct inserts p and returns it with the id it was given.
 func (db *DB) AddProduct(ctx context.Context, p demo.Product) (demo.Product, error) {
 	err := db.write(ctx, "add product", func(t *tx) (err error) {
-		p.ID, err = t.insert(`INSERT INTO products (name, price) VALUES (?, ?)`, p.Name, p.Price)
+		p.ID, err = t.insert("id", `INSERT INTO products (name, price) VALUES (?, ?)`, p.Name, p.Price)
 		return err
 	})
 	return p, err

@@ -1,10 +1,15 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"errors"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/sandi-auth/sandi/internal/gaps"
 	"github.com/sandi-auth/sandi/internal/revocation"
 )
 
@@ -17,7 +22,7 @@ func (t *tx) revoke(kind revocation.Kind, handle string, notBefore time.Time) er
 		return err
 	}
 	e := revocation.Entry{Kind: kind, Handle: handle, NotBefore: notBefore, ExpiresAt: t.now.Add(keep)}
-	seq, err := t.insert(`INSERT INTO revocations (kind, handle, not_before, expires_at) VALUES (?, ?, ?, ?)`,
+	seq, err := t.insert("seq", `INSERT INTO revocations (kind, handle, not_before, expires_at) VALUES (?, ?, ?, ?)`,
 		e.Kind, e.Handle, millis(e.NotBefore), millis(e.ExpiresAt))
 	if err != nil {
 		return err
@@ -46,45 +51,169 @@ func (t *tx) issuable(subject string) (time.Time, error) {
 	return t.now, err
 }
 
-// Revocations returns at most limit entries with a Seq greater than after,
-// ascending, with the epoch and the head that the same statement saw.
+// Revocations returns at most limit entries with a Seq greater than after, ascending, with the epoch that they
+// are of and a head that is no lower.
 func (db *DB) Revocations(ctx context.Context, after int64, limit int) (p revocation.Page, err error) {
-	err = each(ctx, db.readers, func(r *sql.Rows) error {
-		var seq sql.NullInt64
-		var kind, handle sql.NullString
-		var notBefore, expires sql.NullInt64
-		if err := r.Scan(&p.Epoch, &p.Head, &seq, &kind, &handle, &notBefore, &expires); err != nil || !seq.Valid {
-			return err
+	for {
+		p, err = db.revocations(ctx, after, min(limit, smallPage))
+		n := len(p.Entries)
+		if err == nil && n == smallPage && n < limit { // of a load
+			p, err = db.manyRevocations(ctx, p, limit)
 		}
-		p.Entries = append(p.Entries, revocation.Entry{
-			Seq: seq.Int64, Kind: revocation.Kind(kind.String), Handle: handle.String,
-			NotBefore: fromMillis(notBefore.Int64), ExpiresAt: fromMillis(expires.Int64),
-		})
-		return nil
-	}, `SELECT m.value, `+db.dialect.head()+`, r.seq, r.kind, r.handle, r.not_before, r.expires_at
-		FROM meta m LEFT JOIN (SELECT seq, kind, handle, not_before, expires_at
-			FROM revocations WHERE seq > ? ORDER BY seq LIMIT ?) r ON 1 = 1
-		WHERE m.name = ? ORDER BY r.seq`, after, limit, metaEpoch)
-	return p, db.dialect.fault("read revocations", err)
+		if !errors.Is(err, errReplaced) {
+			return p, db.dialect.fault("read revocations", err)
+		}
+	}
 }
 
-// PurgeRevocations deletes at most limit entries that expired before now.
+const (
+	smallPage    = 1000 // entries that are read with the epoch and the head
+	rangesAtOnce = 100  // of one statement
+	maxLate      = 1000 // entries of one answer
+	purgeAtOnce  = 100  // rows of one statement
+)
+
+// revocations reads a page by one statement.
+func (db *DB) revocations(ctx context.Context, after int64, limit int) (p revocation.Page, err error) {
+	var row revocationRow
+	ended := false
+	err = each(ctx, db.readers, func(r *sql.Rows) error {
+		err := row.scan(r)
+		if row.expires < 0 { // not an entry: what is said of the feed
+			ended, p.Epoch, p.Head = true, row.handle, row.seq
+		} else {
+			p.Entries = append(p.Entries, row.entry())
+		}
+		return err
+	}, `SELECT seq, kind, handle, not_before, expires_at FROM (SELECT seq, kind, handle, not_before, expires_at
+			FROM revocations WHERE seq > ? ORDER BY seq LIMIT ?) r
+		UNION ALL SELECT (SELECT COALESCE(MAX(seq), 0) FROM revocations), '', value, 0, -1 FROM meta WHERE name = ?`, after, limit, metaEpoch)
+	if err == nil && !ended {
+		err = sql.ErrNoRows // of meta
+	}
+	inOrder(p.Entries)
+	return p, err
+}
+
+var errReplaced = errors.New("history was replaced while it was read")
+
+// manyRevocations reads on from p by a statement that costs half as much an entry. The epoch, read again after
+// it, says that what it read is of the same history: errReplaced otherwise.
+func (db *DB) manyRevocations(ctx context.Context, p revocation.Page, limit int) (revocation.Page, error) {
+	n := len(p.Entries)
+	p.Entries = slices.Grow(p.Entries, limit-n)
+	var row revocationRow
+	err := each(ctx, db.readers, func(r *sql.Rows) error {
+		err := row.scan(r)
+		p.Entries = append(p.Entries, row.entry())
+		return err
+	}, `SELECT seq, kind, handle, not_before, expires_at FROM revocations WHERE seq > ? ORDER BY seq LIMIT ?`, p.Entries[n-1].Seq, limit-n)
+	if err != nil {
+		return p, err
+	}
+	end, err := db.revocations(ctx, p.Entries[len(p.Entries)-1].Seq, 0)
+	if err == nil && end.Epoch != p.Epoch {
+		err = errReplaced
+	}
+	p.Head = end.Head
+	return p, err
+}
+
+// revocationRow is a row as it is read a million times when a node starts: its kind costs no allocation.
+type revocationRow struct {
+	seq                int64
+	kind               sql.RawBytes
+	handle             string
+	notBefore, expires int64
+}
+
+func (row *revocationRow) scan(r *sql.Rows) error {
+	return r.Scan(&row.seq, &row.kind, &row.handle, &row.notBefore, &row.expires)
+}
+
+func (row *revocationRow) entry() revocation.Entry {
+	return revocation.Entry{
+		Seq: row.seq, Kind: revocation.KindOf(row.kind), Handle: row.handle,
+		NotBefore: fromMillis(row.notBefore), ExpiresAt: fromMillis(row.expires),
+	}
+}
+
+// inOrder makes sure of the order of Seq, which no database promises of a UNION and all of them keep.
+func inOrder(entries []revocation.Entry) {
+	bySeq := func(a, b revocation.Entry) int { return cmp.Compare(a.Seq, b.Seq) }
+	if !slices.IsSortedFunc(entries, bySeq) {
+		slices.SortFunc(entries, bySeq)
+	}
+}
+
+// RevocationsIn returns the entries there are with a Seq in ranges, ascending, at most 1000 of them. ranges ascend.
+func (db *DB) RevocationsIn(ctx context.Context, ranges []gaps.Range) (entries []revocation.Entry, err error) {
+	for some := range slices.Chunk(ranges, rangesAtOnce) {
+		query, args := rangesQuery(some, maxLate)
+		err := each(ctx, db.readers, func(r *sql.Rows) error {
+			var row revocationRow
+			err := row.scan(r)
+			entries = append(entries, row.entry())
+			return err
+		}, query, args...)
+		if err != nil {
+			return nil, db.dialect.fault("read revocations that were missing", err)
+		}
+		if len(entries) >= maxLate {
+			inOrder(entries)
+			return entries[:maxLate], nil
+		}
+	}
+	inOrder(entries)
+	return entries, nil
+}
+
+// rangesQuery looks each range up by itself, so that no planner walks the table for them. It is one of three texts: the last
+// range is repeated, empty, for so few.
+func rangesQuery(ranges []gaps.Range, limit int) (query string, args []any) {
+	n := rangesAtOnce
+	if few := 8; len(ranges) <= few {
+		n = few
+	}
+	if len(ranges) == 1 {
+		n = 1
+	}
+	for i := range n {
+		r := gaps.Range{From: 0, To: -1}
+		if i < len(ranges) {
+			r = ranges[i]
+		}
+		args = append(args, r.From, r.To, limit)
+	}
+	const one = `SELECT seq, kind, handle, not_before, expires_at FROM (SELECT seq, kind, handle, not_before, expires_at
+		FROM revocations WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT ?) r`
+	return one + strings.Repeat(` UNION ALL `+one, n-1), args
+}
+
+// PurgeRevocations deletes at most limit entries that expired before now. The greatest seq stays: it is
+// the head of the feed, which must not go back.
 func (db *DB) PurgeRevocations(ctx context.Context, now time.Time, limit int) (n int, err error) {
 	err = db.write(ctx, "purge revocations", func(t *tx) error {
-		var old []int64
+		var old []any
 		err := each(ctx, t, func(r *sql.Rows) error {
 			var seq int64
 			err := r.Scan(&seq)
 			old = append(old, seq)
 			return err
-		}, `SELECT seq FROM revocations WHERE expires_at < ? ORDER BY expires_at LIMIT ?`, millis(now), limit)
-		for _, seq := range old {
-			if _, err := t.exec(`DELETE FROM revocations WHERE seq = ?`, seq); err != nil {
+		}, `SELECT seq FROM revocations WHERE expires_at < ? AND seq < (SELECT MAX(seq) FROM revocations) ORDER BY expires_at LIMIT ?`, millis(now), limit)
+		if err != nil {
+			return err
+		}
+		n = len(old)
+		for some := range slices.Chunk(old, purgeAtOnce) {
+			for len(some) < purgeAtOnce { // one text of SQL, however few
+				some = append(slices.Clip(some), some[0])
+			}
+			if _, err := t.exec(`DELETE FROM revocations WHERE seq IN (?`+strings.Repeat(`, ?`, purgeAtOnce-1)+`)`, some...); err != nil {
 				return err
 			}
 		}
-		n = len(old)
-		return err
+		return nil
 	})
 	return n, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -16,24 +17,28 @@ import (
 // that nearly every call wants; only where that finds no row does the one read
 // behind it decide (session.Classify), inside the same transaction.
 func (db *DB) RotateSession(ctx context.Context, p session.Presented, l session.Limits, reuse, forward audit.Event) (r session.Rotation, err error) {
+	if db.Shared() {
+		if r, done, err := db.rotateAtOnce(ctx, p, l); done || err != nil {
+			return r, db.dialect.fault("rotate session", err)
+		}
+	}
 	err = db.write(ctx, "rotate session", func(t *tx) error {
+		if err := t.lockSession(p.ID); err != nil {
+			return err
+		}
 		updated, err := t.refresh(p, l)
 		if err != nil {
 			return err
 		}
-		s, u, err := t.sessionAndUser(p.ID)
+		k, err := readKnown(context.Background(), t, p.ID)
 		if err != nil {
 			return err
 		}
-		r = session.Rotation{Step: session.Classify(s, u, p, l, t.now), Session: s, User: u, At: t.now}
-		if ahead := s.CreatedAt.Sub(t.now); 0 < ahead && ahead <= time.Second { // it began with the next second
-			r.At = s.CreatedAt
-		}
+		r = rotation(k.session, k.user, t.now)
+		r.Step = session.Classify(k.session, k.user, p, l, t.now)
 		switch {
-		case updated && l.Rotate:
-			r.Step = session.StepRotated
 		case updated:
-			r.Step = session.StepSame
+			r.Step = refreshed(l)
 		case r.Step == session.StepRotated:
 			return fmt.Errorf("row of %s matches, and was not updated", p.ID)
 		case r.Step == session.StepReuse:
@@ -46,37 +51,71 @@ func (db *DB) RotateSession(ctx context.Context, p session.Presented, l session.
 	return r, err
 }
 
-// refresh is step 2: the row moves from the presented generation to the next if
-// it is alive, the presenter's, and was not rotated within the retry window. Without
-// rotation its generation stays. It says whether there was such a row.
-func (t *tx) refresh(p session.Presented, l session.Limits) (bool, error) {
-	const where = ` WHERE id = ? AND secret_hash = ? AND client_id = ? AND jkt = ? AND generation = ?
-		AND ended_at = 0 AND expires_at > ? AND idle_expires_at > ?
-		AND EXISTS (SELECT 1 FROM users u WHERE u.subject = sessions.subject
-			AND u.disabled = 0 AND u.credential_version = sessions.credential_version)`
-	const extend = `last_used_at = ?, idle_expires_at = CASE WHEN expires_at < ? THEN expires_at ELSE ? END`
-	at, idle := millis(t.now), millis(t.now.Add(l.Idle))
-	if !l.Rotate {
-		n, err := t.exec(`UPDATE sessions SET `+extend+where,
-			at, idle, idle, p.ID[:], p.SecretHash[:], p.ClientID, p.JKT, p.Generation, at, at)
-		return n == 1, err
+// rotation is an answer of the instant now.
+func rotation(s session.Session, u account.User, now time.Time) session.Rotation {
+	u.PasswordHash = "" // nobody needs it, and none is kept in memory
+	r := session.Rotation{Session: s, User: u, At: now}
+	if ahead := s.CreatedAt.Sub(now); 0 < ahead && ahead <= time.Second { // it began with the next second
+		r.At = s.CreatedAt
 	}
-	n, err := t.exec(`UPDATE sessions SET generation = generation + 1, rotated_at = ?, `+extend+where+` AND ABS(? - rotated_at) >= ?`,
-		at, at, idle, idle, p.ID[:], p.SecretHash[:], p.ClientID, p.JKT, p.Generation, at, at, at, l.RetryWindow.Milliseconds())
+	return r
+}
+
+// refreshed is the step of a row that was updated.
+func refreshed(l session.Limits) session.Step {
+	if l.Rotate {
+		return session.StepRotated
+	}
+	return session.StepSame
+}
+
+// The UPDATE of step 2: the row moves from the presented generation to the next if it is alive, the presenter's, and was
+// not rotated within the retry window. Without rotation its generation stays. The middle joins the user.
+const (
+	refreshUser = `u.subject = s.subject AND NOT u.disabled AND u.credential_version = s.credential_version`
+	refreshRow  = ` AND s.id = ? AND s.secret_hash = ? AND s.client_id = ? AND s.jkt = ? AND s.generation = ?
+		AND s.ended_at = 0 AND s.expires_at > ? AND s.idle_expires_at > ?`
+	refreshIn   = ` WHERE EXISTS (SELECT 1 FROM users u WHERE ` + refreshUser + `)` + refreshRow
+	refreshFrom = ` FROM users u WHERE ` + refreshUser + refreshRow
+
+	extend     = `UPDATE sessions AS s SET last_used_at = ?, idle_expires_at = CASE WHEN s.expires_at < ? THEN s.expires_at ELSE ? END`
+	rotate     = extend + `, rotated_at = ?, generation = s.generation + 1`
+	outOfRetry = ` AND ABS(s.rotated_at - ?) >= ?`
+)
+
+// refreshArgs are those of rotate, or of extend where l does not rotate.
+func refreshArgs(p session.Presented, l session.Limits, now time.Time) []any {
+	at, idle := millis(now), millis(now.Add(l.Idle))
+	row := []any{p.ID[:], p.SecretHash[:], p.ClientID, p.JKT, p.Generation, at, at}
+	if !l.Rotate {
+		return append([]any{at, idle, idle}, row...)
+	}
+	return append(append([]any{at, idle, idle, at}, row...), at, l.RetryWindow.Milliseconds())
+}
+
+// refresh is step 2. It says whether there was such a row.
+func (t *tx) refresh(p session.Presented, l session.Limits) (bool, error) {
+	query := extend + refreshIn
+	if l.Rotate {
+		query = rotate + refreshIn + outOfRetry
+	}
+	n, err := t.exec(query, refreshArgs(p, l, t.now)...)
 	return n == 1, err
 }
 
-// sessionAndUser reads the row, its user and their roles at once; zero values when there is no such row.
-func (t *tx) sessionAndUser(id session.ID) (s session.Session, u account.User, err error) {
-	err = each(context.Background(), t, func(r *sql.Rows) error {
+// readKnown reads the row, its user and their roles at once; zero values when there is no such row.
+func readKnown(ctx context.Context, q querier, id session.ID) (k known, err error) {
+	u := &k.user
+	err = each(ctx, q, func(r *sql.Rows) error {
 		var role sql.NullString
-		err := r.Scan(append(append(sessionDest(&s), userDest(&u)...), &role)...)
+		err := r.Scan(k.dest(&role)...)
 		u.Roles = appendRole(u.Roles, role)
 		return err
-	}, `SELECT `+sessionColumns+`, `+userColumns+`, r.role
+	}, `SELECT `+knownColumns+`, r.role
 		FROM sessions s JOIN users u ON u.subject = s.subject LEFT JOIN user_roles r ON r.subject = u.subject
-		WHERE s.id = ? ORDER BY r.role`, id[:])
-	return s, u, err
+		WHERE s.id = ?`, id[:])
+	slices.Sort(u.Roles) // here, because MariaDB sorts rows with long texts on the disk
+	return k, err
 }
 
 // endReused is step 5.

@@ -46,7 +46,7 @@ func sessionDest(s *session.Session) []any {
 // replaces ends in the same transaction.
 func (db *DB) BeginSession(ctx context.Context, s session.Session, replaces session.ID, limit int, e audit.Event) (b session.Begun, err error) {
 	err = db.write(ctx, "begin session", func(t *tx) error {
-		u, err := readUser(ctx, t, s.Subject, t.dialect.forUpdate())
+		u, err := t.lockUser(s.Subject)
 		if errors.Is(err, account.ErrNotFound) || err == nil && (u.Disabled || u.CredentialVersion != s.CredentialVersion) {
 			return session.ErrUserGone
 		}
@@ -97,7 +97,7 @@ func (t *tx) insertSession(s session.Session) error {
 			created_at, rotated_at, last_used_at, idle_expires_at, expires_at, ended_at, end_reason)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '')`,
 		s.ID[:], parent, s.Subject, s.ClientID, s.JKT, s.Generation, s.SecretHash[:], s.CredentialVersion,
-		s.Transport, s.Scope, millis(s.AuthTime), strings.Join(s.AMR, " "), s.ACR, s.UserAgent, s.Address, account.Place(s.Address),
+		s.Transport, text(s.Scope), millis(s.AuthTime), strings.Join(s.AMR, " "), text(s.ACR), text(s.UserAgent), text(s.Address), account.Place(s.Address),
 		millis(s.CreatedAt), millis(s.RotatedAt), millis(s.LastUsedAt), millis(s.IdleExpiresAt), millis(s.ExpiresAt))
 	return err
 }
@@ -128,13 +128,22 @@ func (t *tx) makeRoom(subject string, limit int) error {
 	return nil
 }
 
-// requireParent refuses a grant from a sign-in that has ended, or is another user's.
+// requireParent refuses a grant from a sign-in that has ended, or is another user's. Until the grant is there the
+// sign-in cannot end, so that it ends with it.
 func (t *tx) requireParent(s session.Session) error {
+	if err := t.lockSession(s.Parent); err != nil {
+		return err
+	}
 	parent, err := readSession(context.Background(), t, s.Parent)
 	if err == nil && (parent.Subject != s.Subject || !parent.Alive(t.now)) {
 		err = session.ErrNotFound
 	}
 	return err
+}
+
+// lockSession holds a row, if there is one, until the transaction ends.
+func (t *tx) lockSession(id session.ID) error {
+	return t.lock(`SELECT s.id FROM sessions s WHERE s.id = ?`, id[:])
 }
 
 // Session reads one, alive or not; session.ErrNotFound.
@@ -170,17 +179,21 @@ func (db *DB) CountSessions(ctx context.Context, now time.Time) (n int, err erro
 }
 
 // PurgeSessions deletes at most limit sessions that ended or expired before the
-// given time: an ended one's idle limit is its end, and none is beyond the absolute limit.
+// given time: an ended one's idle limit is its end, and none is beyond the absolute limit. What others
+// hold is left for the next time. It forgets old places too.
 func (db *DB) PurgeSessions(ctx context.Context, before time.Time, limit int) (n int, err error) {
 	err = db.write(ctx, "purge sessions", func(t *tx) error {
-		dead, err := t.sessionIDs(`SELECT s.id FROM sessions s WHERE s.idle_expires_at < ? ORDER BY s.idle_expires_at LIMIT ?`, millis(before), limit)
+		dead, err := t.sessionIDs(`SELECT s.id FROM sessions s WHERE s.idle_expires_at < ? AND s.idle_day <= ? LIMIT ?`+t.dialect.skipLocked(),
+			millis(before), millis(before)/(24*time.Hour).Milliseconds(), limit)
 		for _, id := range dead {
 			if _, err := t.exec(`DELETE FROM sessions WHERE id = ?`, id[:]); err != nil {
 				return err
 			}
 		}
-		n = len(dead)
-		return err
+		if n = len(dead); err != nil {
+			return err
+		}
+		return t.purgePlaces(limit)
 	})
 	return n, err
 }

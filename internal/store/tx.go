@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/sandi-auth/sandi/internal/revocation"
@@ -13,6 +14,12 @@ import (
 // querier reads: the pool of readers, or a transaction's connection.
 type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// transactor runs the statements of a transaction.
+type transactor interface {
+	querier
+	exec(query string, args ...any) (sql.Result, error)
 }
 
 // conn is the writer's connection with the statements it has prepared: as many
@@ -76,8 +83,9 @@ func (c *conn) run(query string) error {
 
 // tx is one change's part of a transaction.
 type tx struct {
-	conn    *conn
+	conn    transactor
 	dialect dialect
+	clock   func() time.Time
 	now     time.Time          // whole milliseconds
 	keep    time.Duration      // revocable's, once it was read
 	revoked []revocation.Entry // handed on after the commit
@@ -92,8 +100,12 @@ func (t *tx) exec(query string, args ...any) (int64, error) {
 	return r.RowsAffected()
 }
 
-// insert runs an INSERT and returns the number that the database gave the row.
-func (t *tx) insert(query string, args ...any) (int64, error) {
+// insert runs an INSERT and returns the number that the database gave the row, as its column of that name.
+func (t *tx) insert(column, query string, args ...any) (n int64, err error) {
+	if returning := t.dialect.returning(column); returning != "" {
+		err = one(context.Background(), t, []any{&n}, query+returning, args...)
+		return n, err
+	}
 	r, err := t.conn.exec(query, args...)
 	if err != nil {
 		return 0, err
@@ -106,8 +118,39 @@ func (t *tx) QueryContext(_ context.Context, query string, args ...any) (*sql.Ro
 	return t.conn.QueryContext(context.Background(), query, args...)
 }
 
+// lock runs a SELECT from one table and holds its rows until the transaction ends. Whoever had them may have had them
+// for long: now is the time since which nobody else has.
+func (t *tx) lock(query string, args ...any) error {
+	lock := t.dialect.forUpdate()
+	if lock == "" {
+		return nil
+	}
+	err := each(context.Background(), t, func(*sql.Rows) error { return nil }, query+lock, args...)
+	t.now = t.clock().Truncate(time.Millisecond)
+	return err
+}
+
+// lockStore lets one transaction after the other decide what is the whole store's to say. It comes before the lock of a
+// user's row, and that before those of sessions, a sign-in's before its grants'.
+func (t *tx) lockStore() error {
+	return t.lock(`SELECT m.value FROM meta m WHERE m.name = ?`, metaEpoch)
+}
+
+// safely makes a change. A panic in it is its own failure: the writer is everybody's.
+func safely(do func(*tx) error, t *tx) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			// Not wrapped, whatever it is: a fault of ours is no answer to anybody.
+			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	return do(t)
+}
+
 // each calls scan for every row that query finds.
 func each(ctx context.Context, q querier, scan func(*sql.Rows) error, query string, args ...any) error {
+	ctx, cancel := context.WithTimeout(ctx, queryLimit)
+	defer cancel()
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/sandi-auth/sandi/internal/account"
@@ -26,7 +28,7 @@ func userDest(u *account.User) []any {
 }
 
 // readUser reads a user and their roles; account.ErrNotFound.
-func readUser(ctx context.Context, q querier, subject, lock string) (account.User, error) {
+func readUser(ctx context.Context, q querier, subject string) (account.User, error) {
 	var u account.User
 	err := each(ctx, q, func(r *sql.Rows) error {
 		var role sql.NullString
@@ -36,11 +38,20 @@ func readUser(ctx context.Context, q querier, subject, lock string) (account.Use
 		u.Roles = appendRole(u.Roles, role)
 		return nil
 	}, `SELECT `+userColumns+`, r.role FROM users u LEFT JOIN user_roles r ON r.subject = u.subject
-		WHERE u.subject = ? ORDER BY r.role`+lock, subject)
+		WHERE u.subject = ?`, subject)
+	slices.Sort(u.Roles) // here, because MariaDB sorts rows with long texts on the disk
 	if err == nil && u.Subject == "" {
 		err = account.ErrNotFound
 	}
 	return u, err
+}
+
+// lockUser is readUser for what must find the user so until it is committed.
+func (t *tx) lockUser(subject string) (account.User, error) {
+	if err := t.lock(`SELECT u.subject FROM users u WHERE u.subject = ?`, subject); err != nil {
+		return account.User{}, err
+	}
+	return readUser(context.Background(), t, subject)
 }
 
 func appendRole(roles []string, role sql.NullString) []string {
@@ -61,6 +72,11 @@ func (db *DB) CreateUser(ctx context.Context, u account.User, e audit.Event) err
 }
 
 func (t *tx) createUser(u account.User) error {
+	if slices.Contains(u.Roles, account.AdminRole) {
+		if err := t.lockStore(); err != nil { // closeBootstrap decides
+			return err
+		}
+	}
 	_, err := t.exec(`INSERT INTO users (subject, username, password_hash, disabled, credential_version, created_at, password_changed_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?)`,
 		u.Subject, u.Username, u.PasswordHash, u.Disabled, u.CredentialVersion, millis(u.CreatedAt), millis(u.PasswordChangedAt))
@@ -80,7 +96,7 @@ func (t *tx) createUser(u account.User) error {
 
 // User reads one; account.ErrNotFound.
 func (db *DB) User(ctx context.Context, subject string) (account.User, error) {
-	u, err := readUser(ctx, db.readers, subject, "")
+	u, err := readUser(ctx, db.readers, subject)
 	return u, db.dialect.fault("read user", err)
 }
 
@@ -124,7 +140,7 @@ func (db *DB) RenameUser(ctx context.Context, subject, username string, e audit.
 func (db *DB) HasRole(ctx context.Context, role string) (bool, error) {
 	var n int
 	err := one(ctx, db.readers, []any{&n}, `SELECT COUNT(*) FROM user_roles r
-		JOIN users u ON u.subject = r.subject WHERE r.role = ? AND u.disabled = 0`, role)
+		JOIN users u ON u.subject = r.subject WHERE r.role = ? AND NOT u.disabled`, role)
 	return n > 0, db.dialect.fault("look for role", err)
 }
 
@@ -141,30 +157,63 @@ func (db *DB) LoggedInFrom(ctx context.Context, subject, place string) (bool, er
 	err := one(ctx, db.readers, []any{&found}, `SELECT EXISTS (SELECT 1 FROM places p
 		WHERE p.subject = ? AND p.network = ? AND p.last_seen > ?
 			AND p.credential_version = (SELECT u.credential_version FROM users u WHERE u.subject = ?))`,
-		subject, place, millis(db.writer.now().Add(-placeLife)), subject)
+		subject, place, millis(db.now().Add(-placeLife)), subject)
 	return found, db.dialect.fault("look for place", err)
 }
 
-// rememberPlace notes from where a sign-in was made, and forgets what is too
-// old or too many. Grants come from where their client is, which says nothing.
+// rememberPlace notes from where a sign-in was made, and forgets what is too many. Grants come from where their client is, which says nothing.
 func (t *tx) rememberPlace(s session.Session) error {
 	if !s.Parent.IsZero() {
 		return nil
 	}
 	place := account.Place(s.Address)
-	n, err := t.exec(`INSERT INTO places (subject, network, credential_version, last_seen) VALUES (?, ?, ?, ?)
-		ON CONFLICT (subject, network) DO UPDATE SET credential_version = excluded.credential_version, last_seen = excluded.last_seen
-		WHERE places.credential_version <> excluded.credential_version OR places.last_seen <= ?`,
-		s.Subject, place, s.CredentialVersion, millis(t.now), millis(t.now.Add(-placeRenewal)))
-	if err != nil || n == 0 {
+	var seen, version int64
+	err := one(context.Background(), t, []any{&seen, &version},
+		`SELECT p.last_seen, p.credential_version FROM places p WHERE p.subject = ? AND p.network = ?`, s.Subject, place)
+	switch {
+	case err == nil && version == s.CredentialVersion && seen > millis(t.now.Add(-placeRenewal)):
+		return nil
+	case err != nil && !errors.Is(err, sql.ErrNoRows):
 		return err
 	}
-	if _, err := t.exec(`DELETE FROM places WHERE last_seen <= ?`, millis(t.now.Add(-placeLife))); err != nil {
+	if _, err := t.exec(`INSERT INTO places (subject, network, credential_version, last_seen) VALUES (?, ?, ?, ?)`+
+		t.dialect.replacing("subject, network", "credential_version", "last_seen"),
+		s.Subject, place, s.CredentialVersion, millis(t.now)); err != nil {
 		return err
 	}
-	_, err = t.exec(`DELETE FROM places WHERE subject = ? AND network <> ? AND network NOT IN (
-			SELECT p.network FROM places p WHERE p.subject = ? AND p.network <> ? ORDER BY p.last_seen DESC, p.network LIMIT ?)`,
-		s.Subject, place, s.Subject, place, placesKept-1)
+	return t.forgetPlaces(s.Subject, place)
+}
+
+// forgetPlaces deletes those of a user beyond the latest ones, but the one just seen.
+func (t *tx) forgetPlaces(subject, seen string) error {
+	var others []string
+	err := each(context.Background(), t, func(r *sql.Rows) error {
+		others = append(others, "")
+		return r.Scan(&others[len(others)-1])
+	}, `SELECT p.network FROM places p WHERE p.subject = ? AND p.network <> ? ORDER BY p.last_seen DESC, p.network`, subject, seen)
+	for _, network := range others[min(len(others), placesKept-1):] {
+		if _, err := t.exec(`DELETE FROM places WHERE subject = ? AND network = ?`, subject, network); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// purgePlaces forgets at most limit places that say nothing any more, whoever's they are.
+func (t *tx) purgePlaces(limit int) error {
+	var old [][]any
+	err := each(context.Background(), t, func(r *sql.Rows) error {
+		var subject, network string
+		err := r.Scan(&subject, &network)
+		old = append(old, []any{subject, network})
+		return err
+	}, `SELECT p.subject, p.network FROM places p WHERE p.last_seen <= ? ORDER BY p.last_seen LIMIT ?`+t.dialect.skipLocked(),
+		millis(t.now.Add(-placeLife)), limit)
+	for _, key := range old {
+		if _, err := t.exec(`DELETE FROM places WHERE subject = ? AND network = ?`, key...); err != nil {
+			return err
+		}
+	}
 	return err
 }
 

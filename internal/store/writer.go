@@ -5,9 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"runtime/debug"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/sandi-auth/sandi/internal/problem"
@@ -22,23 +19,13 @@ const maxGroup = 256
 // grouped into its next transaction.
 type writer struct {
 	conn    *conn // of the writer's goroutine alone
-	dialect dialect
 	now     func() time.Time
 	revoked func([]revocation.Entry)
 	group   int
 
 	queue   chan *change // unbuffered: what is not taken yet can be withdrawn
-	waiting atomic.Int64
 	stopped chan struct{}
-
-	mu      sync.RWMutex // guards closed, and callers.Add against callers.Wait
-	closed  bool
-	callers sync.WaitGroup
 }
-
-// maxWait is how long a change waits for the writer, the time in which SQLite gives up on
-// another process's lock. Later the client has given up too, and knows nothing of what it did.
-const maxWait = 5 * time.Second
 
 // errWaited is a change that stood in the queue for maxWait.
 var errWaited = &problem.Error{
@@ -70,16 +57,8 @@ func newWriter(ctx context.Context, pool *sql.DB, c Config) (*writer, error) {
 	return w, nil
 }
 
-// close answers those who wait, then stops the goroutine.
+// close stops the goroutine. Nobody writes any more.
 func (w *writer) close() error {
-	w.mu.Lock()
-	closed := w.closed
-	w.closed = true
-	w.mu.Unlock()
-	if closed {
-		return nil
-	}
-	w.callers.Wait()
 	close(w.queue)
 	<-w.stopped
 	return w.conn.close()
@@ -89,17 +68,6 @@ func (w *writer) close() error {
 // ends or maxWait passes before do is begun, nothing is changed; after that its
 // outcome is awaited, so that an answer is never in doubt.
 func (w *writer) write(ctx context.Context, do func(*tx) error) error {
-	w.mu.RLock()
-	if w.closed {
-		w.mu.RUnlock()
-		return ErrClosed
-	}
-	w.callers.Add(1)
-	w.mu.RUnlock()
-	defer w.callers.Done()
-	w.waiting.Add(1)
-	defer w.waiting.Add(-1)
-
 	ctx, cancel := context.WithTimeoutCause(ctx, maxWait, errWaited)
 	defer cancel()
 	c := &change{withdrawn: func() error { return context.Cause(ctx) }, do: do, done: make(chan error, 1)}
@@ -128,9 +96,9 @@ func (w *writer) serve() {
 	}
 }
 
-// transaction applies first and what waits behind it, and commits.
+// transaction holds the write lock from its start, so that what it reads cannot change before it writes. It applies first and what waits behind it, and commits.
 func (w *writer) transaction(first *change) (group []*change, revoked []revocation.Entry, err error) {
-	if err := w.conn.run(w.dialect.begin()); err != nil {
+	if err := w.conn.run("BEGIN IMMEDIATE"); err != nil {
 		// Whoever waits would fail as slowly.
 		for c := first; c != nil; c = w.next(len(group)) {
 			group = append(group, c)
@@ -176,23 +144,12 @@ func (w *writer) apply(c *change) ([]revocation.Entry, error) {
 	if err := w.conn.run("SAVEPOINT item"); err != nil {
 		return nil, err
 	}
-	t := &tx{conn: w.conn, dialect: w.dialect, now: w.now().Truncate(time.Millisecond)}
-	if c.err = c.run(t); c.err != nil {
+	t := &tx{conn: w.conn, dialect: embedded{}, clock: w.now, now: w.now().Truncate(time.Millisecond)}
+	if c.err = safely(c.do, t); c.err != nil {
 		t.revoked = nil
 		if err := w.conn.run("ROLLBACK TO item"); err != nil {
 			return nil, errors.Join(c.err, err)
 		}
 	}
 	return t.revoked, w.conn.run("RELEASE item")
-}
-
-// run does the change. A panic in it is its own failure: the writer is everybody's.
-func (c *change) run(t *tx) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			// Not wrapped, whatever it is: a fault of ours is no answer to anybody.
-			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
-		}
-	}()
-	return c.do(t)
 }

@@ -1,0 +1,73 @@
+package store
+
+import (
+	"context"
+	"database/sql/driver"
+)
+
+// preparing makes connections that prepare each text once and keep it, which the
+// driver of MariaDB leaves to its user, and database/sql does not do for the
+// connections that it hands out.
+type preparing struct{ driver.Connector }
+
+// Connect implements driver.Connector.
+func (p preparing) Connect(ctx context.Context) (driver.Conn, error) {
+	c, err := p.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &preparedConn{sessionConn: c.(sessionConn), statements: map[string]driver.Stmt{}}, nil
+}
+
+// sessionConn is what database/sql asks of the driver's connection.
+type sessionConn interface {
+	driver.Conn
+	driver.ConnPrepareContext
+	driver.Pinger
+	driver.SessionResetter
+	driver.Validator
+	driver.NamedValueChecker
+	driver.ExecerContext
+	driver.QueryerContext
+}
+
+// preparedConn is used by one goroutine at a time, as every driver.Conn is.
+type preparedConn struct {
+	sessionConn
+	statements map[string]driver.Stmt // by their text: as many as there are in this package
+}
+
+func (c *preparedConn) statement(ctx context.Context, query string) (driver.Stmt, error) {
+	if s, ok := c.statements[query]; ok {
+		return s, nil
+	}
+	s, err := c.PrepareContext(ctx, query)
+	if err == nil {
+		c.statements[query] = s
+	}
+	return s, err
+}
+
+// ExecContext implements driver.ExecerContext.
+func (c *preparedConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	if len(args) == 0 {
+		return c.sessionConn.ExecContext(ctx, query, args)
+	}
+	s, err := c.statement(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return s.(driver.StmtExecContext).ExecContext(ctx, args)
+}
+
+// QueryContext implements driver.QueryerContext.
+func (c *preparedConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if len(args) == 0 {
+		return c.sessionConn.QueryContext(ctx, query, args)
+	}
+	s, err := c.statement(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return s.(driver.StmtQueryContext).QueryContext(ctx, args)
+}

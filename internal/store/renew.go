@@ -1,0 +1,127 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"slices"
+	"time"
+
+	"github.com/sandi-auth/sandi/internal/audit"
+	"github.com/sandi-auth/sandi/internal/revocation"
+)
+
+// reasonRestored is why a session ended that was in a backup.
+const reasonRestored = "restored"
+
+// Renewal is what Renew is to do.
+type Renewal struct {
+	// KeepSessions lets refresh tokens go on that the backup knows. What was ended since it was made, by a logout or a
+	// new password, lives again; and a session that was refreshed since is rolled forward once, or refused.
+	KeepSessions bool
+	// Keys are ids of signing keys beside those in the store, as that of a shared secret.
+	Keys []string
+	// Present are the ids of the signing keys that the replaced store had. Others are dropped: one may have been revoked since,
+	// because it leaked. Nil where that store cannot tell.
+	Present []string
+	From    audit.From
+	// Detail goes into the audit event.
+	Detail map[string]string
+}
+
+// Renewed is what Renew did.
+type Renewed struct {
+	Epoch string
+	Ended int // sessions
+	// RefusedUpTo is the second (RFC 7519 counts iat so) up to which no access token counts that was issued: new ones do from the next on.
+	RefusedUpTo time.Time
+}
+
+// Renew makes a store trustworthy whose content was replaced by that of an earlier time. Revocations made since are
+// gone, so that every token of that time is revoked by its signing key, those of sessions that the store has never
+// seen too; the new epoch makes all who follow the revocations load them again; a bootstrap secret is taken back; and every
+// session ends, batch by batch, unless told otherwise. Where it fails half way it can be called again.
+func (db *DB) Renew(ctx context.Context, r Renewal) (done Renewed, err error) {
+	done.Epoch = newEpoch()
+	err = db.write(ctx, "renew store", func(t *tx) error {
+		done.RefusedUpTo = t.now.Truncate(time.Second)
+		if err := t.setMeta(metaEpoch, done.Epoch); err != nil { // first: it locks what every change of the store locks
+			return err
+		}
+		if _, err := t.exec(`DELETE FROM bootstrap`); err != nil {
+			return err
+		}
+		if err := t.revokeKeys(ctx, r); err != nil {
+			return err
+		}
+		return t.audit(audit.Event{Action: audit.StoreRestored, From: r.From, Detail: r.Detail})
+	})
+	for more := err == nil && !r.KeepSessions; more; {
+		more, err = db.endRestored(ctx, &done.Ended)
+	}
+	return done, err
+}
+
+// cachedKeys is the longest that a verifier elsewhere keeps a key that is published no more (key.jwks_max_age).
+const cachedKeys = time.Hour
+
+// revokeKeys revokes what any key has signed until now, and drops those keys that were not present any more.
+func (t *tx) revokeKeys(ctx context.Context, r Renewal) error {
+	keep, err := t.revocable()
+	if err != nil {
+		return err
+	}
+	t.keep = keep + cachedKeys
+	until := map[string]time.Time{} // zero for ever
+	for _, kid := range slices.Concat(r.Keys, r.Present) {
+		until[kid] = t.now
+	}
+	var dropped []string
+	err = each(ctx, t, func(rows *sql.Rows) error {
+		var kid string
+		err := rows.Scan(&kid)
+		until[kid] = t.now
+		if r.Present != nil && !slices.Contains(r.Present, kid) {
+			until[kid] = time.Time{}
+			dropped = append(dropped, kid)
+		}
+		return err
+	}, `SELECT kid FROM "keys"`)
+	if err != nil {
+		return err
+	}
+	for _, kid := range dropped {
+		if _, err := t.exec(`DELETE FROM "keys" WHERE kid = ?`, kid); err != nil {
+			return err
+		}
+	}
+	for kid, notBefore := range until {
+		if err := t.revoke(revocation.Key, kid, notBefore); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restoredBatch is how many sessions end in one transaction.
+const restoredBatch = 100
+
+// endRestored ends some of the sessions that could be refreshed, and says whether there may be more.
+func (db *DB) endRestored(ctx context.Context, ended *int) (more bool, err error) {
+	err = db.write(ctx, "end restored sessions", func(t *tx) error {
+		n, err := t.end(reasonRestored, `SELECT s.id FROM sessions s WHERE s.ended_at = 0 AND s.idle_expires_at > ?
+			ORDER BY s.idle_expires_at LIMIT ?`, millis(t.now), restoredBatch)
+		more = n > 0 // fewer than asked for does not mean the last: on a shared store some may have ended meanwhile
+		*ended += n
+		return err
+	})
+	return more && err == nil, err
+}
+
+// newEpoch names a history.
+func newEpoch() string {
+	var b [16]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}

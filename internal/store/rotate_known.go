@@ -1,0 +1,129 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/binary"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sandi-auth/sandi/internal/account"
+	"github.com/sandi-auth/sandi/internal/session"
+)
+
+// known is a session and its user as one statement read them.
+type known struct {
+	session session.Session
+	user    account.User // without the hash of the password
+	version int64        // the session's user_version, under which all this is so
+}
+
+// dest is where knownColumns, and last the roles, are scanned to.
+func (k *known) dest(roles any) []any {
+	return append(append(sessionDest(&k.session), userDest(&k.user)...), &k.version, roles)
+}
+
+const knownColumns = sessionColumns + `, ` + userColumns + `, s.user_version`
+
+// renewVersion makes every node read again what a refresh answers of the user: their roles are changed. For what stands in the
+// row of the user a trigger does so. The sessions are locked in the order of endOf.
+func (t *tx) renewVersion(subject string) error {
+	if err := t.lock(`SELECT s.id FROM sessions s WHERE s.subject = ? AND s.ended_at = 0
+		ORDER BY CASE WHEN s.parent_id IS NULL THEN 0 ELSE 1 END, s.id`, subject); err != nil {
+		return err
+	}
+	var b [8]byte
+	rand.Read(b[:])
+	_, err := t.exec(`UPDATE sessions SET user_version = ? WHERE subject = ? AND ended_at = 0`,
+		int64(binary.BigEndian.Uint64(b[:])>>1), subject)
+	return err
+}
+
+// maxKnown is how many sessions are remembered: a few megabytes.
+const maxKnown = 8192
+
+// memory is of sessions that were rotated here lately.
+type memory struct {
+	mu       sync.Mutex // guards sessions, not what they point to, which never changes
+	sessions map[session.ID]*known
+}
+
+func (m *memory) find(id session.ID) *known {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.sessions[id]
+}
+
+// remember forgets any other session where there are too many.
+func (m *memory) remember(k known) {
+	k.user.PasswordHash = ""
+	k.session.AMR, k.user.Roles = slices.Clone(k.session.AMR), slices.Clone(k.user.Roles)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.sessions == nil {
+		m.sessions = map[session.ID]*known{}
+	}
+	m.sessions[k.session.ID] = &k
+	for id := range m.sessions {
+		if len(m.sessions) <= maxKnown {
+			return
+		}
+		if id != k.session.ID {
+			delete(m.sessions, id)
+		}
+	}
+}
+
+func (m *memory) forget(id session.ID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.sessions, id)
+}
+
+// rotateKnown is step 2 of a session that was seen before: one UPDATE by its key, and nothing is read. done is false where
+// it is not known, or no row was updated: then what was seen may count no more, and the row has to be read.
+//
+// The answer is as good as one that was read. What it says of the session is what the row can never be otherwise (whose, until
+// when, since when), and what the UPDATE has just written. What it says of the user was read by one statement together with
+// the session's user_version; every change of it, or of the roles, sets another user_version in the row in its own transaction, and
+// the UPDATE finds the same one there. Where such a transaction is under way it holds the row: the UPDATE is before all of it, or
+// waits and finds the other version.
+func (db *DB) rotateKnown(ctx context.Context, p session.Presented, l session.Limits, now time.Time) (r session.Rotation, done bool, err error) {
+	const query = rotate + ` WHERE s.user_version = ?` + refreshRow + outOfRetry
+	k := db.memory.find(p.ID)
+	if k == nil || !l.Rotate {
+		return r, false, nil
+	}
+	args := slices.Insert(refreshArgs(p, l, now), 4, any(k.version))
+	n, err := affected(db.writers.ExecContext(ctx, db.dialect.rebind(query), args...))
+	if err != nil {
+		return r, false, err
+	}
+	if n == 0 {
+		db.memory.forget(p.ID)
+		return r, false, nil
+	}
+	r = rotation(k.session, k.user, now)
+	r.Step, r.Session.AMR, r.User.Roles = session.StepRotated, slices.Clone(k.session.AMR), slices.Clone(k.user.Roles)
+	refreshedAt(&r.Session, l, now)
+	r.Session.Generation, r.Session.RotatedAt = p.Generation+1, now
+	return r, true, nil
+}
+
+// affected is how many rows a statement found.
+func affected(r sql.Result, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+// refreshedAt is what every refresh changes.
+func refreshedAt(s *session.Session, l session.Limits, now time.Time) {
+	s.LastUsedAt, s.IdleExpiresAt = now, now.Add(l.Idle)
+	if s.IdleExpiresAt.After(s.ExpiresAt) {
+		s.IdleExpiresAt = s.ExpiresAt
+	}
+}
