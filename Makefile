@@ -31,8 +31,8 @@ test: install-test-tools ## run every test, with the race detector
 check: ## format, vet, staticcheck, architecture, generated files, go.mod
 	@out=$$($(TOOL) gofumpt -l . ); if [ -n "$$out" ]; then echo "gofumpt: run 'make fmt' for:"; echo "$$out"; exit 1; fi
 	$(GO) mod tidy -diff
-	$(GO) vet ./... && $(GO) vet -tags drill ./internal/server
-	$(TOOL) staticcheck ./... && $(TOOL) staticcheck -tags drill ./internal/server
+	$(GO) vet ./... && $(GO) vet -tags drill ./internal/drill ./internal/server ./internal/store
+	$(TOOL) staticcheck ./... && $(TOOL) staticcheck -tags drill ./internal/drill ./internal/server ./internal/store
 	@for module in $(MODULES); do (set -ex; cd $$module; $(GO) mod tidy -diff; $(GO) vet ./...; \
 		$(GO) tool -modfile=$(CURDIR)/tools.mod staticcheck ./...) || exit 1; done
 	$(GO) test -count=1 ./internal/arch
@@ -44,8 +44,8 @@ fmt: ## format every Go file
 fuzz: ## run every fuzz target for FUZZTIME (60s)
 	scripts/fuzz $(FUZZTIME)
 
-drill: ## long drills: a storm of kill -9 under refreshing clients (DRILL_KILLS=100)
-	$(GO) test -count=1 -tags drill -run Drill -v -timeout 30m ./internal/server
+drill: ## long drills: kills, crashes, frozen nodes, outages, a full disk, loss of power, sizes (about an hour)
+	$(GO) test -count=1 -p 1 -tags drill -run Drill -v -timeout 90m ./internal/drill ./internal/server ./internal/store
 
 bench: ## benchmarks as ratios in one run (ARGS="-write" puts them into bench/README.md)
 	scripts/bench $(ARGS)
