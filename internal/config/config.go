@@ -47,7 +47,7 @@ type Admin struct {
 
 // Store is where everything is kept.
 type Store struct {
-	URL            string `yaml:"url" unset:"sqlite: and DATA/sandi.db" secret:"url" doc:"The database. sqlite:PATH for one node; for any number of nodes postgres://USER@HOST:5432/DATABASE?sslmode=verify-full (PostgreSQL 15 or newer) or mysql://USER@HOST:3306/DATABASE?tls=true (MariaDB 10.11 or newer)."`
+	URL            string `yaml:"url" unset:"sqlite: and DATA/sandi.db" secret:"url" doc:"The database. sqlite:PATH for one node; for any number of nodes postgres://USER@HOST:5432/DATABASE?sslmode=verify-full (PostgreSQL 15 or newer) or mysql://USER@HOST:3306/DATABASE?tls=true (MariaDB 10.11 or newer; MySQL 8 is not tested)."`
 	PasswordFile   string `yaml:"password_file" doc:"File with the database user's password, mode 0600, instead of one in store.url."`
 	MaxConnections int    `yaml:"max_connections" range:"2..1000" doc:"Connections that this node opens to PostgreSQL or MariaDB at most. Keep nodes times this below the database's own limit."`
 	InsecurePlain  bool   `yaml:"insecure_plain" doc:"Allows a database on another host without TLS that checks its certificate (sslmode=verify-full or verify-ca, tls=true). Whoever can read or change what is on that network then has every password hash."`

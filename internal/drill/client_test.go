@@ -35,7 +35,9 @@ type answer struct {
 }
 
 // unknown says that what was asked for may have been done or not: no answer came, or one that says so.
-func (a answer) unknown(err error) bool { return err != nil || a.status >= 500 }
+func (a answer) unknown(err error) bool {
+	return err != nil || a.status == http.StatusServiceUnavailable
+}
 
 // call sends a request with a token, "" for none, and a body, nil for none.
 func call(base, method, path, token string, body any) (a answer, err error) {

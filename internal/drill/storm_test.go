@@ -77,8 +77,11 @@ func storm(t *testing.T, p stormPlan) {
 	if lost > 0 || honoured > 0 {
 		t.Errorf("%d lost, %d honoured; want none", lost, honoured)
 	}
-	if rotations.Load() < int64(p.rotations) {
-		t.Errorf("%d rotations, want %d", rotations.Load(), p.rotations)
+	if n := rotations.Load(); n < int64(max(p.rotations, p.clients*p.sessions)) {
+		t.Errorf("%d rotations, want %d, and one of each session", n, p.rotations)
+	}
+	if p99 := quantile(ready, 0.99); full && p99 > 1500*time.Millisecond {
+		t.Errorf("ready again after %s", p99)
 	}
 }
 

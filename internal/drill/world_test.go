@@ -3,6 +3,7 @@ package drill_test
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -119,11 +120,26 @@ func (w *world) register(n int) []string {
 
 const password = "correct zebra 7 staple"
 
+// login makes a session. A database that has just started, or is slow, may want it asked again.
+func login(at, name string) (a answer, err error) {
+	for range 20 {
+		a, err = call(at, "POST", api+"/login", "", map[string]string{"username": name, "password": password})
+		if err == nil && a.status == 200 {
+			return a, nil
+		}
+		if !a.unknown(err) {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return a, fmt.Errorf("login: %d %s %w", a.status, a.body.Msg, err)
+}
+
 func (w *world) login(at, name string) answer {
 	w.Helper()
-	a, err := call(at, "POST", api+"/login", "", map[string]string{"username": name, "password": password})
-	if err != nil || a.status != 200 {
-		w.Fatalf("login: %d %s %v", a.status, a.body.Msg, err)
+	a, err := login(at, name)
+	if err != nil {
+		w.Fatal(err)
 	}
 	return a
 }
@@ -131,16 +147,19 @@ func (w *world) login(at, name string) answer {
 // logins makes n sessions of a user, on all nodes.
 func (w *world) logins(name string, n int) []answer {
 	w.Helper()
-	sessions := make([]answer, n)
+	sessions, errs := make([]answer, n), make([]error, n)
 	var wg sync.WaitGroup
 	for k := range 16 {
 		wg.Go(func() {
 			for i := k; i < n; i += 16 {
-				sessions[i] = w.login(w.at(i), name)
+				sessions[i], errs[i] = login(w.at(i), name)
 			}
 		})
 	}
 	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		w.Fatal(err)
+	}
 	return sessions
 }
 

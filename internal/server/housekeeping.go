@@ -36,15 +36,8 @@ func (s *Server) housekeep(ctx context.Context) error {
 	tick := time.NewTicker(purgeEvery)
 	defer tick.Stop()
 	for {
-		held, err := s.db.Lease(ctx, purgeLease, s.node, 3*purgeEvery)
-		if err != nil && ctx.Err() == nil {
-			s.log.Error("take turns at housekeeping", "error", err)
-		}
-		s.keepsHouse.Store(held)
 		for kind, purge := range jobs {
-			if held {
-				s.purge(ctx, purged.WithLabelValues(kind), kind, purge)
-			}
+			s.purge(ctx, purged.WithLabelValues(kind), kind, purge)
 		}
 		select {
 		case <-ctx.Done():
@@ -54,20 +47,22 @@ func (s *Server) housekeep(ctx context.Context) error {
 	}
 }
 
-// purge deletes all there is, in batches small enough for others to write in between.
+// purge deletes all there is of a kind while it is this node's turn, in batches small enough for others to write in between.
 func (s *Server) purge(ctx context.Context, count prometheus.Counter, kind string, purge func(context.Context, int) (int, error)) {
 	total := 0
-	for n := purgeBatch; n == purgeBatch; {
-		var err error
-		if n, err = purge(ctx, purgeBatch); err != nil {
-			if ctx.Err() == nil {
-				s.log.Error("purge", "kind", kind, "error", err)
-			}
+	for n := purgeBatch; n == purgeBatch; total += n {
+		held, err := s.db.Lease(ctx, purgeLease, s.node, 3*purgeEvery) // also in the middle of a long purge
+		if s.keepsHouse.Store(held); err == nil && held {
+			n, err = purge(ctx, purgeBatch)
+		}
+		if err != nil && ctx.Err() == nil {
+			s.log.Error("purge", "kind", kind, "error", err)
+		}
+		if err != nil || !held {
 			break
 		}
-		total += n
+		count.Add(float64(n))
 	}
-	count.Add(float64(total))
 	if total > 0 {
 		s.log.Info("purged", "kind", kind, "count", total)
 	}

@@ -18,7 +18,6 @@ type shared interface {
 	Publish(ctx context.Context, topic string, message []byte) error
 	Subscribe(topic string, handle func(message []byte)) (cancel func())
 	SetNodes(n int)
-	Len() int
 	Close() error
 }
 
