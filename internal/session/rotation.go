@@ -23,6 +23,17 @@ type Limits struct {
 	Idle        time.Duration
 	// Rotate false answers a refresh with the same token (the flask profile).
 	Rotate bool
+	// Outage is when the store was last away, which it fills in itself: of a rotation of that time nobody may have had the
+	// answer, so that its window is counted from the outage's end.
+	Outage Outage
+}
+
+// Outage is a time in which a store did not answer, or not always; zero for none.
+type Outage struct{ From, Until time.Time }
+
+// pardons says that a token which was replaced at an instant may not be known to be.
+func (l Limits) pardons(rotated, now time.Time) bool {
+	return !rotated.Before(l.Outage.From) && !rotated.After(l.Outage.Until) && now.Sub(l.Outage.Until) < l.RetryWindow
 }
 
 // Step is which rule of the rotation answered (DESIGN.md, Rotation).
@@ -42,7 +53,7 @@ const (
 type Rotation struct {
 	Step    Step
 	Session Session      // as it is now
-	User    account.User // read in the same transaction, so that roles are fresh
+	User    account.User // as of the change, so that roles are fresh; without the password's hash
 	// At is the instant of the change, as Begun's.
 	At time.Time
 }
@@ -92,7 +103,7 @@ func Classify(s Session, u account.User, p Presented, l Limits, now time.Time) S
 		return StepRotated
 	case !l.Rotate:
 		return StepRefused
-	case behind == 1 && recent:
+	case behind == 1 && (recent || l.pardons(s.RotatedAt, now)):
 		return StepRetry
 	default:
 		return StepReuse

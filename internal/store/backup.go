@@ -75,7 +75,7 @@ func (c BackupConfig) checkTarget(path string) error {
 	if err != nil {
 		return fmt.Errorf("back up store: %w", err)
 	}
-	to, err := os.Stat(c.To)
+	to, err := os.Lstat(c.To) // a link is not followed, and not replaced
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
@@ -102,7 +102,7 @@ func Inspect(ctx context.Context, path string) (s Snapshot, err error) {
 			hint: "make a whole copy with: sandi backup",
 		}
 	}
-	pool, err := sql.Open("sqlite", fileURI(path, url.Values{"mode": {"ro"}, "immutable": {"1"}}))
+	pool, err := sql.Open("sqlite", fileURI(path, readAlone()))
 	if err != nil {
 		return s, fmt.Errorf("read backup: %w", err)
 	}
@@ -112,18 +112,21 @@ func Inspect(ctx context.Context, path string) (s Snapshot, err error) {
 }
 
 func (s *Snapshot) read(ctx context.Context, pool *sql.DB) error {
+	switch whose, err := tablesOf(ctx, pool); {
+	case err != nil:
+		return err
+	case whose != ours:
+		return notOurs(s.Path)
+	}
+	if err := checkSchema(ctx, pool, s.Path); err != nil { // first: the check of the pages computes what the schema says
+		return err
+	}
 	var sound string
 	if err := pool.QueryRowContext(ctx, `PRAGMA integrity_check(1)`).Scan(&sound); err != nil {
 		return err
 	}
 	if sound != "ok" {
 		return damagedCopy(s.Path, errors.New(sound))
-	}
-	switch whose, err := tablesOf(ctx, pool); {
-	case err != nil:
-		return err
-	case whose != ours:
-		return notOurs(s.Path)
 	}
 	var last int64
 	err := pool.QueryRowContext(ctx, `SELECT (SELECT MAX(version_id) FROM schema_version), (SELECT COUNT(*) FROM users),

@@ -113,6 +113,10 @@ func singleFile(ctx context.Context, path string) error {
 	return errors.Join(err, pool.Close())
 }
 
+// readAlone are the parameters of a file that nobody writes to: nothing is made beside it, and it may lie where nothing can be
+// written.
+func readAlone() url.Values { return url.Values{"mode": {"ro"}, "immutable": {"1"}} }
+
 func fileURI(path string, parameters url.Values) string {
 	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: parameters.Encode()}).String()
 }

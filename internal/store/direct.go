@@ -26,10 +26,14 @@ type direct struct {
 func (w *direct) close() error { return nil } // the pool is the DB's
 
 // write has do run inside a transaction, again where it lost against another, and returns after the commit. Once
-// it is begun, the caller's end does not interrupt it, so that what it did is known. Where the answer to a
+// it is begun, the caller's end does not interrupt it, so that what it did is known; its deadline does. Where the answer to a
 // COMMIT is lost it is not: the error is then problem.Unavailable, whatever became of it.
 func (w *direct) write(ctx context.Context, do func(*tx) error) error {
-	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxWait)
+	limit := maxWait
+	if d, ok := ctx.Deadline(); ok {
+		limit = min(limit, time.Until(d))
+	}
+	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	for try := 1; ; try++ {
 		c, err := w.begin(ctx)

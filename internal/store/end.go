@@ -105,6 +105,7 @@ func (t *tx) end(reason, query string, args ...any) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	t.keep = 0 // while the rows were waited for, tokens that live longer may have been signed
 	for _, id := range ids {
 		_, err := t.exec(`UPDATE sessions SET ended_at = ?, end_reason = ?,
 				idle_expires_at = CASE WHEN idle_expires_at < ? THEN idle_expires_at ELSE ? END

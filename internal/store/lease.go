@@ -64,9 +64,11 @@ func (db *DB) Now(ctx context.Context) (time.Time, error) {
 		return db.now(), nil
 	}
 	var ms int64
+	asked := time.Now()
 	if err := one(ctx, db.readers, []any{&ms}, `SELECT `+clock); err != nil {
 		return time.Time{}, db.dialect.fault("read the store's clock", err)
 	}
+	db.ahead.Store(ms - asked.Add(time.Since(asked)/2).UnixMilli())
 	return fromMillis(ms), nil
 }
 
@@ -94,8 +96,8 @@ func (db *DB) PurgeLeases(ctx context.Context, limit int) (n int, err error) {
 			old = append(old, name)
 			return err
 		}, `SELECT l.name FROM leases l WHERE l.expires_at < ? LIMIT ?`, millis(now.Add(-time.Hour)), limit)
-		for _, name := range old {
-			if _, err := t.exec(`DELETE FROM leases WHERE name = ?`, name); err != nil {
+		for _, name := range old { // it may have been taken since
+			if _, err := t.exec(`DELETE FROM leases WHERE name = ? AND expires_at < ?`, name, millis(now.Add(-time.Hour))); err != nil {
 				return err
 			}
 		}

@@ -175,6 +175,9 @@ func (db *DB) up(ctx context.Context, conns *sql.DB, demo bool) error {
 		if err := lockMigrations(ctx, c, s.takeLock()); err != nil { // before goose looks at its table, which it fills after making it
 			return err
 		}
+		if err := db.beginVersions(ctx, c, tableOf(demo)); err != nil {
+			return err
+		}
 	}
 	p, err := goose.NewProvider(db.dialect.goose(), conns, files, goose.WithTableName(tableOf(demo)), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
@@ -193,6 +196,20 @@ func (db *DB) up(ctx context.Context, conns *sql.DB, demo bool) error {
 		}
 		tried = current
 	}
+}
+
+// beginVersions mends a table of versions that goose has made and not begun, which it then refuses: on MariaDB a process that
+// is killed leaves it so.
+func (db *DB) beginVersions(ctx context.Context, c *sql.Conn, table string) error {
+	var tables, versions int
+	if err := c.QueryRowContext(ctx, db.dialect.rebind(db.dialect.hasTable()), table).Scan(&tables); err != nil || tables == 0 {
+		return err
+	}
+	if err := c.QueryRowContext(ctx, `SELECT COUNT(*) FROM `+table).Scan(&versions); err != nil || versions > 0 {
+		return err
+	}
+	_, err := c.ExecContext(ctx, `INSERT INTO `+table+` (version_id, is_applied) VALUES (0, TRUE)`)
+	return err
 }
 
 // lockMigrations waits for the lock by which one process after the other migrates a database server. It ends with the connection.

@@ -106,3 +106,15 @@ func TestForeignDatabase(t *testing.T) {
 		}
 	})
 }
+
+// TestMigrateKilledAtItsBeginning: a process that was killed after it had made the table of versions, empty, stops nobody.
+func TestMigrateKilledAtItsBeginning(t *testing.T) {
+	onServers(t, func(t *testing.T, _ func(testing.TB) *fixture) {
+		f := &fixture{url: emptyURL(t), now: start}
+		f.raw(t, `CREATE TABLE schema_version (id SERIAL PRIMARY KEY, version_id BIGINT NOT NULL, is_applied BOOLEAN NOT NULL, tstamp TIMESTAMP NULL DEFAULT NOW())`)
+		f.reopen(t)
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}

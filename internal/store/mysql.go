@@ -124,7 +124,7 @@ func (d mariadb) broken(err error) bool {
 
 func (d mariadb) refused(err error) bool {
 	switch d.code(err) {
-	case 1040, 1203, 1226, // too many connections
+	case 1040, 1203, 1226, 1461, // too many connections, or prepared statements
 		1021, 1114, 1037, 1041, // disk, table or memory is full
 		1290, 1836, 1792, // read-only
 		1317, 1969, 3024, 1028, 1129: // interrupted, out of time, host blocked

@@ -13,6 +13,9 @@ type preparing struct{ driver.Connector }
 // Connect implements driver.Connector.
 func (p preparing) Connect(ctx context.Context) (driver.Conn, error) {
 	c, err := p.Connector.Connect(ctx)
+	if err != nil && err.Error() == driver.ErrBadConn.Error() {
+		err = driver.ErrBadConn // the driver's own of that text, where the server hung up while it was greeted
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -46,6 +49,12 @@ func (c *preparedConn) statement(ctx context.Context, query string) (driver.Stmt
 		c.statements[query] = s
 	}
 	return s, err
+}
+
+// Close says goodbye; to a server that is gone that cannot be done, and need not be.
+func (c *preparedConn) Close() error {
+	_ = c.sessionConn.Close()
+	return nil
 }
 
 // ExecContext implements driver.ExecerContext.

@@ -8,8 +8,8 @@ import (
 )
 
 // rotateAtOnce is a rotation on a database server without the round trips of a transaction: one statement that writes, and
-// where that cannot answer with the row, one before it that reads. done is false where it has done nothing, because there was
-// no such row to update, or what has to be done is more: then a transaction decides.
+// where that cannot answer with the row, one before it that reads. Of a session that is known it writes alone. done is false
+// where it has done nothing, because there was no such row to update, or what has to be done is more: then a transaction decides.
 func (db *DB) rotateAtOnce(ctx context.Context, p session.Presented, l session.Limits) (r session.Rotation, done bool, err error) {
 	if err := db.callers.enter(); err != nil {
 		return r, false, err
@@ -19,15 +19,16 @@ func (db *DB) rotateAtOnce(ctx context.Context, p session.Presented, l session.L
 		return r, false, err
 	}
 	// From here on the caller's end interrupts nothing: what is rotated is answered.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queryLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), queryLimit)
 	defer cancel()
-	now := db.now().Truncate(time.Millisecond)
-	if r, done, err = db.rotateKnown(ctx, p, l, now); done || err != nil {
-		// that was it
-	} else if db.dialect.returning("") != "" {
-		r, done, err = db.refreshReturning(ctx, p, l, now)
-	} else {
-		r, done, err = db.readThenRefresh(ctx, p, l, now)
+	now := func() time.Time { return db.now().Truncate(time.Millisecond) }
+	read := db.readThenRefresh
+	if db.dialect.returning("") != "" {
+		read = db.refreshReturning
+	}
+	r, done, err = db.rotateKnown(ctx, p, l, now())
+	if !done && err == nil { // it may have waited for a change of the user, which revokes what was issued until then
+		r, done, err = read(ctx, p, l, now())
 	}
 	if db.dialect.conflict(err) {
 		return r, false, nil
@@ -40,11 +41,11 @@ func (db *DB) refreshReturning(ctx context.Context, p session.Presented, l sessi
 	const answer = ` RETURNING ` + knownColumns + `,
 		(SELECT COALESCE(STRING_AGG(r.role, ' ' ORDER BY r.role), '') FROM user_roles r WHERE r.subject = u.subject),
 		(SELECT before.user_version FROM sessions before WHERE before.id = s.id)`
-	query := extend + refreshFrom + answer
+	query, args := extend+refreshFrom+answer, refreshArgs(p, l, now)
 	if l.Rotate {
-		query = rotate + refreshFrom + outOfRetry + answer
+		query, args = rotate+refreshFrom+outOfRetry+db.inTime()+answer, append(args, db.late())
 	}
-	rows, err := db.writers.QueryContext(ctx, db.dialect.rebind(query), refreshArgs(p, l, now)...)
+	rows, err := db.writers.QueryContext(ctx, db.dialect.rebind(query), args...)
 	if err != nil {
 		return r, false, err
 	}
@@ -82,8 +83,8 @@ func (db *DB) readThenRefresh(ctx context.Context, p session.Presented, l sessio
 	s := k.session
 	r = rotation(s, k.user, now)
 	switch r.Step = session.Classify(s, k.user, p, l, now); {
-	case r.Step == session.StepReuse || r.Step == session.StepForward:
-		return r, false, nil
+	case r.Step == session.StepReuse || r.Step == session.StepForward || r.Step == session.StepRefused:
+		return r, false, nil // what is final is said by a server that may write, and not by a replica that is behind
 	case r.Step != refreshed(l):
 		return r, true, nil // and nothing changes
 	}
@@ -94,10 +95,18 @@ func (db *DB) readThenRefresh(ctx context.Context, p session.Presented, l sessio
 		query, args = rotate+asRead, append(args, at)
 		r.Session.Generation, r.Session.RotatedAt = s.Generation+1, now
 	}
-	n, err := affected(db.writers.ExecContext(ctx, query, append(args, p.ID[:], s.Generation, millis(s.RotatedAt), k.version)...))
+	args = append(args, p.ID[:], s.Generation, millis(s.RotatedAt), k.version, db.late())
+	n, err := affected(db.writers.ExecContext(ctx, query+db.inTime(), args...))
 	if err != nil || n == 0 {
 		return r, false, err
 	}
 	db.memory.remember(k)
 	return r, true, nil
 }
+
+// inTime is the condition of a rotation that nobody must miss: one whose statement lay in a socket, while the database was away or
+// slow, and whose caller has been told to come again, is not done later without his knowing. Its argument is late.
+func (db *DB) inTime() string { return ` AND ` + db.dialect.clock() + ` <= ?` }
+
+// late is when, by the database's clock as it was read last, nobody waits any more for a statement that is sent now.
+func (db *DB) late() int64 { return time.Now().Add(queryLimit).UnixMilli() + db.ahead.Load() }

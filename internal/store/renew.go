@@ -10,6 +10,7 @@ import (
 
 	"github.com/sandi-auth/sandi/internal/audit"
 	"github.com/sandi-auth/sandi/internal/revocation"
+	"github.com/sandi-auth/sandi/internal/session"
 )
 
 // reasonRestored is why a session ended that was in a backup.
@@ -57,8 +58,9 @@ func (db *DB) Renew(ctx context.Context, r Renewal) (done Renewed, err error) {
 		}
 		return t.audit(audit.Event{Action: audit.StoreRestored, From: r.From, Detail: r.Detail})
 	})
+	var last session.ID
 	for more := err == nil && !r.KeepSessions; more; {
-		more, err = db.endRestored(ctx, &done.Ended)
+		last, more, err = db.endRestored(ctx, last, &done.Ended)
 	}
 	return done, err
 }
@@ -107,16 +109,22 @@ func (t *tx) revokeKeys(ctx context.Context, r Renewal) error {
 // restoredBatch is how many sessions end in one transaction.
 const restoredBatch = 100
 
-// endRestored ends some of the sessions that could be refreshed, and says whether there may be more.
-func (db *DB) endRestored(ctx context.Context, ended *int) (more bool, err error) {
+// endRestored ends some of the sessions above an id that could be refreshed, and returns the highest of them and whether there may
+// be more. It goes by the key: no index is by what may end.
+func (db *DB) endRestored(ctx context.Context, after session.ID, ended *int) (last session.ID, more bool, err error) {
 	err = db.write(ctx, "end restored sessions", func(t *tx) error {
-		n, err := t.end(reasonRestored, `SELECT s.id FROM sessions s WHERE s.ended_at = 0 AND s.idle_expires_at > ?
-			ORDER BY s.idle_expires_at LIMIT ?`, millis(t.now), restoredBatch)
-		more = n > 0 // fewer than asked for does not mean the last: on a shared store some may have ended meanwhile
+		ids, err := t.sessionIDs(`SELECT s.id FROM sessions s WHERE s.id > ? AND s.ended_at = 0 AND s.idle_expires_at > ?
+			ORDER BY s.id LIMIT ?`, after[:], millis(t.now), restoredBatch)
+		if more = len(ids) > 0; err != nil || !more {
+			return err
+		}
+		last = ids[len(ids)-1]
+		n, err := t.end(reasonRestored, `SELECT s.id FROM sessions s WHERE s.id > ? AND s.id <= ? AND s.ended_at = 0 AND s.idle_expires_at > ?
+			ORDER BY s.id`, after[:], last[:], millis(t.now))
 		*ended += n
 		return err
 	})
-	return more && err == nil, err
+	return last, more && err == nil, err
 }
 
 // newEpoch names a history.

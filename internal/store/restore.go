@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -29,6 +28,8 @@ type RestoreConfig struct {
 type Restored struct {
 	Renewed
 	Kept string // where the old store is; empty where there was none
+	// KeysCompared says that the old store told its signing keys. Else those count again that were revoked since the backup.
+	KeysCompared bool
 }
 
 // Restore replaces an embedded store by a copy of it. The copy is checked, brought up to date and renewed aside; the old
@@ -68,6 +69,7 @@ func Restore(ctx context.Context, c RestoreConfig) (r Restored, err error) {
 	if r.Renewed, err = c.stage(ctx, file, old); err != nil {
 		return r, err
 	}
+	r.KeysCompared = old.keys != nil
 	r.Kept, err = old.replace(ctx, file, c.Progress)
 	return r, err
 }
@@ -77,8 +79,10 @@ func (c RestoreConfig) stage(ctx context.Context, file string, old *oldStore) (d
 	if err := makeFile(file); err != nil {
 		return done, err
 	}
-	// Immutable: no file is made beside the backup, which may lie where nothing can be written.
-	if err := copyStore(ctx, c.From, url.Values{"mode": {"ro"}, "immutable": {"1"}}, file, c.Progress); err != nil {
+	if err := copyStore(ctx, c.From, readAlone(), file, c.Progress); err != nil {
+		return done, nameFault(err, c.From)
+	}
+	if err := checkFile(ctx, file); err != nil { // again: the backup may be another file by now
 		return done, nameFault(err, c.From)
 	}
 	db, err := Open(ctx, Config{

@@ -61,7 +61,9 @@ func (db *DB) Revocations(ctx context.Context, after int64, limit int) (p revoca
 			p, err = db.manyRevocations(ctx, p, limit)
 		}
 		if !errors.Is(err, errReplaced) {
-			return p, db.dialect.fault("read revocations", err)
+			err = db.dialect.fault("read revocations", err)
+			db.outage.note(err, db.now()) // each node reads them all the time
+			return p, err
 		}
 	}
 }

@@ -16,7 +16,24 @@ import (
 // RotateSession applies steps 2 to 6 of the rotation. It begins with the UPDATE
 // that nearly every call wants; only where that finds no row does the one read
 // behind it decide (session.Classify), inside the same transaction.
-func (db *DB) RotateSession(ctx context.Context, p session.Presented, l session.Limits, reuse, forward audit.Event) (r session.Rotation, err error) {
+func (db *DB) RotateSession(ctx context.Context, p session.Presented, l session.Limits, reuse, forward audit.Event) (session.Rotation, error) {
+	ctx, cancel := db.promptly(ctx)
+	defer cancel()
+	l.Outage = db.outage.known(db.now())
+	r, err := db.rotateSession(ctx, p, l, reuse, forward)
+	db.outage.note(err, db.now())
+	return r, err
+}
+
+// promptly bounds a whole change that a client waits for: a database server that is slow is as one that is away.
+func (db *DB) promptly(ctx context.Context) (context.Context, context.CancelFunc) {
+	if !db.Shared() {
+		return ctx, func() {}
+	}
+	return context.WithTimeoutCause(ctx, queryLimit, errWaited)
+}
+
+func (db *DB) rotateSession(ctx context.Context, p session.Presented, l session.Limits, reuse, forward audit.Event) (r session.Rotation, err error) {
 	if db.Shared() {
 		if r, done, err := db.rotateAtOnce(ctx, p, l); done || err != nil {
 			return r, db.dialect.fault("rotate session", err)

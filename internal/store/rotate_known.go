@@ -91,25 +91,37 @@ func (m *memory) forget(id session.ID) {
 // the UPDATE finds the same one there. Where such a transaction is under way it holds the row: the UPDATE is before all of it, or
 // waits and finds the other version.
 func (db *DB) rotateKnown(ctx context.Context, p session.Presented, l session.Limits, now time.Time) (r session.Rotation, done bool, err error) {
-	const query = rotate + ` WHERE s.user_version = ?` + refreshRow + outOfRetry
+	const query = `UPDATE sessions SET generation = ?, rotated_at = ?, last_used_at = ?, idle_expires_at = ?
+		WHERE id = ? AND generation = ? AND user_version = ? AND ended_at = 0 AND idle_expires_at > ? AND ABS(rotated_at - ?) >= ?`
 	k := db.memory.find(p.ID)
-	if k == nil || !l.Rotate {
+	if k == nil {
 		return r, false, nil
 	}
-	args := slices.Insert(refreshArgs(p, l, now), 4, any(k.version))
-	n, err := affected(db.writers.ExecContext(ctx, db.dialect.rebind(query), args...))
-	if err != nil {
-		return r, false, err
+	r = k.refreshed(p, l, now)
+	if r.Step != session.StepRotated {
+		return r, false, nil
 	}
-	if n == 0 {
+	at := millis(now)
+	n, err := affected(db.writers.ExecContext(ctx, db.dialect.rebind(query+db.inTime()),
+		r.Session.Generation, at, at, millis(r.Session.IdleExpiresAt),
+		p.ID[:], p.Generation, k.version, at, at, l.RetryWindow.Milliseconds(), db.late()))
+	if err == nil && n == 0 {
 		db.memory.forget(p.ID)
-		return r, false, nil
 	}
-	r = rotation(k.session, k.user, now)
-	r.Step, r.Session.AMR, r.User.Roles = session.StepRotated, slices.Clone(k.session.AMR), slices.Clone(k.user.Roles)
-	refreshedAt(&r.Session, l, now)
-	r.Session.Generation, r.Session.RotatedAt = p.Generation+1, now
-	return r, true, nil
+	return r, n == 1, err
+}
+
+// refreshed is the answer to p if the row is as p says. What the UPDATE does not ask is decided here: whose the session is, and its
+// absolute limit, which never change.
+func (k *known) refreshed(p session.Presented, l session.Limits, now time.Time) session.Rotation {
+	s := k.session
+	s.Generation, s.RotatedAt, s.IdleExpiresAt = p.Generation, time.Time{}, s.ExpiresAt
+	step := session.Classify(s, k.user, p, l, now)
+	s.Generation, s.RotatedAt, s.AMR = p.Generation+1, now, slices.Clone(s.AMR)
+	refreshedAt(&s, l, now)
+	r := rotation(s, k.user, now)
+	r.Step, r.User.Roles = step, slices.Clone(r.User.Roles)
+	return r
 }
 
 // affected is how many rows a statement found.

@@ -45,6 +45,8 @@ func sessionDest(s *session.Session) []any {
 // that was verified, and its parent, where it has one, has not ended. What it
 // replaces ends in the same transaction.
 func (db *DB) BeginSession(ctx context.Context, s session.Session, replaces session.ID, limit int, e audit.Event) (b session.Begun, err error) {
+	ctx, cancel := db.promptly(ctx)
+	defer cancel()
 	err = db.write(ctx, "begin session", func(t *tx) error {
 		u, err := t.lockUser(s.Subject)
 		if errors.Is(err, account.ErrNotFound) || err == nil && (u.Disabled || u.CredentialVersion != s.CredentialVersion) {

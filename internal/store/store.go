@@ -56,6 +56,8 @@ type DB struct {
 	path           string // of the file; of a server the URL, without user and password
 	log            *slog.Logger
 	now            func() time.Time
+	outage         outage
+	ahead          atomic.Int64 // of this machine's clock, the database's, in milliseconds
 	accessLifetime atomic.Int64 // a time.Duration, the longest known to this DB
 	callers        callers
 	memory         memory // of sessions, on a database server
@@ -130,6 +132,9 @@ func (db *DB) open(ctx context.Context, c Config, connect func(*DB, context.Cont
 	}
 	if c.NoMigrate {
 		return nil, nil
+	}
+	if _, err := db.Now(ctx); err != nil {
+		return applied, err
 	}
 	return applied, db.RememberLifetime(ctx, c.AccessLifetime)
 }

@@ -49,7 +49,7 @@ func NewMariaDB(o Options) (_ *Server, err error) {
 	if err = s.keep(argv...); err != nil {
 		return nil, err
 	}
-	if err = s.install("mariadb-install-db", "--no-defaults", "--datadir="+s.data(), "--skip-test-db"); err != nil {
+	if err = s.install("mariadb-install-db", "--no-defaults", "--datadir="+s.data(), "--tmpdir="+s.data(), "--skip-test-db"); err != nil {
 		return nil, err
 	}
 	return s, s.begin()
