@@ -31,7 +31,7 @@ type Listen struct {
 	TLSClientAuth   string        `yaml:"tls_client_auth" oneof:"none request require" doc:"Whether clients show a certificate: none are asked, request lets those in who have none, require turns them away. A certificate of another authority is always turned away, once asked for. It is asked for besides tokens and never instead."`
 	InsecurePlain   bool          `yaml:"insecure_plain" doc:"Allows a listener off loopback although it speaks plain HTTP. Set it only where a proxy in a trusted network ends TLS: whoever can read that network reads every password and token."`
 	TrustedProxies  []string      `yaml:"trusted_proxies" doc:"Networks (CIDR) whose X-Forwarded-For is believed. Empty: nobody's. List exactly the proxies in front of this server, or strangers choose the address that throttles and logs see. A proxy passes the Host header on as it came: a request for another host than the issuer's is refused."`
-	MaxConnections  int           `yaml:"max_connections" range:"10..1000000" doc:"Connections open at once; more wait until one closes. Each takes a file descriptor."`
+	MaxConnections  int           `yaml:"max_connections" range:"10..1000000" doc:"Connections open at once; more wait until one closes. Each takes a file descriptor. One network (an IPv4 address, an IPv6 /64) has a quarter of them at most, unless it is a trusted proxy or this machine."`
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout" range:"1s..5m" doc:"How long a stop waits for running requests. Keep it below the grace period of whatever sends SIGTERM."`
 }
 

@@ -102,7 +102,7 @@ func (s *Server) listen(context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.connections = limit(l, s.cfg.Listen.MaxConnections)
+	s.connections = limit(l, s.cfg.Listen.MaxConnections, s.cfg.Listen.Proxies())
 	if s.listener, err = s.secured(s.connections, "listen.", s.cfg.Listen.TLS()); err != nil {
 		return err
 	}

@@ -108,5 +108,8 @@ func (db *DB) readThenRefresh(ctx context.Context, p session.Presented, l sessio
 // slow, and whose caller has been told to come again, is not done later without his knowing. Its argument is late.
 func (db *DB) inTime() string { return ` AND ` + db.dialect.clock() + ` <= ?` }
 
-// late is when, by the database's clock as it was read last, nobody waits any more for a statement that is sent now.
-func (db *DB) late() int64 { return time.Now().Add(queryLimit).UnixMilli() + db.ahead.Load() }
+// late is when, by the database's clock as it was read last, a statement that is sent now may be begun no more: a little before
+// its caller gives up, by as much as that reading may be off.
+func (db *DB) late() int64 {
+	return time.Now().Add(queryLimit-300*time.Millisecond).UnixMilli() + db.ahead.Load()
+}
