@@ -125,12 +125,19 @@ func TestBackupIsRefused(t *testing.T) {
 	}
 	ours := "sqlite:" + f.path
 	taken := file("taken", "mine")
+	dangling, link := filepath.Join(dir, "dangling"), filepath.Join(dir, "link")
+	if err := errors.Join(os.Symlink(filepath.Join(dir, "nowhere"), dangling), os.Symlink(taken, link)); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		name, url, to, want string
 		replace             bool
 	}{
 		{"taken", ours, taken, "file already exists", false},
 		{"itself", ours, f.path, "no place for a backup", true},
+		{"dangling link", ours, dangling, "no place for a backup", false},
+		{"dangling link, by force", ours, dangling, "no place for a backup", true},
+		{"link, by force", ours, link, "no place for a backup", true},
 		{"folder", ours, dir, "no place for a backup", true},
 		{"no folder", ours, filepath.Join(dir, "none", "b.db"), "no such file", false},
 		{"missing", "sqlite:" + filepath.Join(dir, "none.db"), filepath.Join(dir, "b.db"), "no such file", false},

@@ -62,6 +62,26 @@ func TestRevocations(t *testing.T) {
 	})
 }
 
+// TestLeakedKeyStays: that a key leaked is never purged.
+func TestLeakedKeyStays(t *testing.T) {
+	forEach(t, func(t *testing.T, newFixture func(testing.TB) *fixture) {
+		f := newFixture(t)
+		for _, kid := range []string{"old", "leaked"} {
+			if _, err := f.AddKey(t.Context(), key.Record{KID: kid, Algorithm: "ES256", Sealed: []byte{1}, CreatedAt: start, ActivateAt: start}, map[string]string{"leaked": "old"}[kid], audit.Event{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if revoked, err := f.RevokeKey(t.Context(), "leaked", nil, time.Hour, audit.Event{}); err != nil || !revoked {
+			t.Fatal(revoked, err)
+		}
+		f.addUser(t, "ani")
+		f.disable(t, "ani", true) // which is the head
+		if n, err := f.PurgeRevocations(t.Context(), start.Add(1000*time.Hour), 10); err != nil || n != 0 {
+			t.Errorf("purged %d, %v", n, err)
+		}
+	})
+}
+
 // TestRevocationsOutliveLongestLifetime: a command that knows nothing of the
 // server's longer tokens revokes for as long as they live.
 func TestRevocationsOutliveLongestLifetime(t *testing.T) {

@@ -75,7 +75,7 @@ func TestRestore(t *testing.T) {
 	}
 	now := f.advance(time.Minute)
 	r := f.restore(t, store.RestoreConfig{From: from, Renewal: store.Renewal{Keys: []string{"shared"}, From: audit.From{Actor: "cli"}}})
-	if r.Ended != 1 || r.Epoch == before || r.Epoch != f.epoch(t) || !r.RefusedUpTo.Equal(now.Truncate(time.Second)) {
+	if !r.KeysCompared || r.Ended != 1 || r.Epoch == before || r.Epoch != f.epoch(t) || !r.RefusedUpTo.Equal(now.Truncate(time.Second)) {
 		t.Errorf("got %+v, epoch %s before and %s now", r, before, f.epoch(t))
 	}
 	if got := f.row(t, s.ID); got.EndedAt.IsZero() || got.EndReason != "restored" {
@@ -262,8 +262,8 @@ func TestRestoreOverDamage(t *testing.T) {
 			if u, err := f.User(t.Context(), "ani"); err != nil || u.Subject != "ani" {
 				t.Errorf("%+v, %v", u, err)
 			}
-			if (r.Kept != "") != (len(content) > 0) {
-				t.Errorf("kept %q", r.Kept)
+			if r.KeysCompared || (r.Kept != "") != (len(content) > 0) {
+				t.Errorf("kept %q, keys compared %v", r.Kept, r.KeysCompared)
 			}
 			if r.Kept != "" {
 				if got, err := os.ReadFile(r.Kept); err != nil || string(got) != string(content) {

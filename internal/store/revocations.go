@@ -193,7 +193,8 @@ func rangesQuery(ranges []gaps.Range, limit int) (query string, args []any) {
 }
 
 // PurgeRevocations deletes at most limit entries that expired before now. The greatest seq stays: it is
-// the head of the feed, which must not go back.
+// the head of the feed, which must not go back. So does every leaked key: a guard elsewhere may have it for as long as it cannot
+// fetch others.
 func (db *DB) PurgeRevocations(ctx context.Context, now time.Time, limit int) (n int, err error) {
 	err = db.write(ctx, "purge revocations", func(t *tx) error {
 		var old []any
@@ -202,7 +203,8 @@ func (db *DB) PurgeRevocations(ctx context.Context, now time.Time, limit int) (n
 			err := r.Scan(&seq)
 			old = append(old, seq)
 			return err
-		}, `SELECT seq FROM revocations WHERE expires_at < ? AND seq < (SELECT MAX(seq) FROM revocations) ORDER BY expires_at LIMIT ?`, millis(now), limit)
+		}, `SELECT seq FROM revocations WHERE expires_at < ? AND seq < (SELECT MAX(seq) FROM revocations)
+			AND (kind <> ? OR not_before <> 0) ORDER BY expires_at LIMIT ?`, millis(now), revocation.Key, limit)
 		if err != nil {
 			return err
 		}
