@@ -3,7 +3,6 @@ package guard
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -38,10 +37,11 @@ type RemoteKeysConfig struct {
 	MaxAge time.Duration
 	// MaxStale is how long keys are used that cannot be fetched again, 0 for as long as it takes:
 	// an issuer that is down then stops nobody, and a key that it withdraws counts until it is
-	// reached. Otherwise at least MaxAge, and requests get 503 after it. It also bounds how old the
-	// keys are that meet the first request after a quiet time.
+	// reached, unless Config.Revocations says otherwise: a RevocationList forgets no revoked key.
+	// Otherwise at least MaxAge, and requests get 503 after it.
 	MaxStale time.Duration
-	// Now is the clock that spaces the fetches for unknown keys, default time.Now.
+	// Now is the clock that spaces the fetches for unknown keys and tells keys that are overdue,
+	// default time.Now.
 	Now func() time.Time
 	// Logger is told of every failed fetch, at level Error, and of every change of the keys, at
 	// level Info. Default slog.Default(): that keys are old shows nowhere else.
@@ -61,13 +61,16 @@ const (
 	minAge          = time.Minute
 	defaultAge      = 5 * time.Minute
 	firstRetry      = time.Second // doubled by each failure up to minAge
+	grace           = 5 * time.Second
 )
 
 // RemoteKeys are the keys that an issuer publishes, kept current: jwt.Keys for Config.Keys. Nothing
 // needs to be closed. When the keys have come of age, the next KeySet starts a fetch and answers
-// with those it has. Whatever fails, the last good set stays, for MaxStale where that is set, and
-// another fetch is tried after a second, then two, up to a minute. Times are jittered, so that many
-// programs do not fall into step.
+// with those it has. Where nobody asked until 5 s after that, they are overdue, and the first
+// requests wait for the fetch: a key may have been revoked, and its revocation forgotten, in the
+// meantime. Whatever fails, the last good set stays, for MaxStale where that is set, and another
+// fetch is tried after a second, then two, up to a minute; who comes 5 s later than that waits for
+// it again. Times are jittered, so that many programs do not fall into step.
 //
 // A fetch takes at most 5 s, documents of 1 MiB and TLS 1.2 or better; it follows no redirect, uses
 // no proxy, and connects to public addresses only, looking at the very address that is dialled, so
@@ -77,27 +80,22 @@ const (
 // published key is a secret or private one, which everybody then can sign with, and where none of
 // its keys can be used here. An issuer that wants nothing verified publishes {"keys": []}.
 type RemoteKeys struct {
-	set atomic.Pointer[jwt.KeySet]
-	due atomic.Bool // the next KeySet starts a flight
+	set atomic.Pointer[jwt.KeySet] // good, or nil while that is overdue
+	due atomic.Bool                // the next KeySet starts a flight
 
 	cfg    RemoteKeysConfig
 	dialer net.Dialer
 	client *http.Client
 
-	mu        sync.Mutex // guards what follows
-	flight    *flight    // nil when none is under way
-	last      *flight    // the last one to land, nil before
-	failures  int        // since the last good one
+	mu        sync.Mutex  // guards what follows
+	good      *jwt.KeySet // the last good set, nil before the first and after MaxStale
+	overdue   time.Time   // when good is no longer used without a fetch; zero before one has landed
+	flight    *flight     // nil when none is under way
+	last      *flight     // the last one to land, nil before
+	failures  int         // since the last good one
 	refetched time.Time
 	age       *time.Timer // sets due
 	stale     *time.Timer // drops the set; nil before the first
-}
-
-// flight is one fetch, which all who ask meanwhile wait for.
-type flight struct {
-	done    chan struct{} // closed when it has landed, and then the rest is set
-	err     error
-	changed bool
 }
 
 // NewRemoteKeys makes a set that is fetched when it is first asked for, and fails for a URL or
@@ -154,7 +152,8 @@ func (c *RemoteKeysConfig) check() error {
 }
 
 // KeySet implements jwt.Keys. It answers from memory, at the cost of two atomic loads: nil before
-// the first success and after MaxStale, and the same pointer for as long as the published keys are the same.
+// the first success, while keys that are overdue are fetched, which Refetch waits for, and after
+// MaxStale; else the same pointer for as long as the published keys are the same.
 func (r *RemoteKeys) KeySet() *jwt.KeySet {
 	if r.due.Load() {
 		r.mu.Lock()
@@ -164,14 +163,15 @@ func (r *RemoteKeys) KeySet() *jwt.KeySet {
 	return r.set.Load()
 }
 
-// Refetch fetches the keys because a token names one that is not among them, and says whether they
-// have changed. Strangers can send such tokens: the fetches that it starts are at least 30 s
-// apart, whoever asks, and a call in between answers for the last one. It waits, at most 5 s or
-// until ctx ends, for a fetch that is under way or that it starts.
+// Refetch fetches the keys because a token names one that is not among them, and says whether
+// KeySet answers otherwise since. Strangers can send such tokens: the fetches that it starts are at
+// least 30 s apart, whoever asks, and a call in between answers for the last one. It waits, at most
+// 5 s or until ctx ends, for a fetch that is under way or that it starts.
 func (r *RemoteKeys) Refetch(ctx context.Context) bool {
 	r.mu.Lock()
 	f, now := r.flight, r.cfg.Now()
-	if f == nil && !r.refetched.IsZero() && now.Sub(r.refetched) < refetchInterval {
+	asked := !r.refetched.IsZero() && now.Sub(r.refetched) < refetchInterval
+	if f == nil && (asked || r.last.justWoke(now)) {
 		f = r.last // not nil; the caller may have looked before it landed
 	}
 	if f == nil {
@@ -179,7 +179,10 @@ func (r *RemoteKeys) Refetch(ctx context.Context) bool {
 		f = r.join()
 	}
 	r.mu.Unlock()
-	return f.wait(ctx) == nil && f.changed
+	if f.wait(ctx) != nil && ctx.Err() != nil {
+		return false
+	}
+	return f.changed // of a failed one too: keys that were overdue are back
 }
 
 // Fetch fetches the keys now, or waits for the fetch that is under way, at most 5 s or until ctx
@@ -189,112 +192,4 @@ func (r *RemoteKeys) Fetch(ctx context.Context) error {
 	f := r.join()
 	r.mu.Unlock()
 	return f.wait(ctx)
-}
-
-// wait returns the outcome of the flight.
-func (f *flight) wait(ctx context.Context) error {
-	select {
-	case <-f.done:
-		return f.err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// join returns the flight under way, or starts one. r.mu is held.
-func (r *RemoteKeys) join() *flight {
-	if r.flight == nil {
-		r.flight = &flight{done: make(chan struct{})}
-		r.due.Store(false)
-		go r.fly(r.flight)
-	}
-	return r.flight
-}
-
-// fly ends with its time at the latest: whoever started it is not waited for.
-func (r *RemoteKeys) fly(f *flight) {
-	ctx, cancel := context.WithTimeoutCause(context.Background(), flightTime, errSlow)
-	defer cancel()
-	set, age, err := r.load(ctx)
-	if err != nil {
-		f.err = fmt.Errorf("guard: fetch keys: %w", err)
-	}
-	next := r.land(f, set, age)
-	close(f.done)
-	switch {
-	case err != nil:
-		r.cfg.Logger.Error("keys were not fetched", "error", f.err, "retry_after", next)
-	case f.changed:
-		r.cfg.Logger.Info("keys have changed", "keys", set, "ignored", errors.Join(set.Ignored()...))
-	}
-}
-
-// land takes in what a flight brought, and returns when the next is due.
-func (r *RemoteKeys) land(f *flight, set *jwt.KeySet, age time.Duration) time.Duration {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.flight, r.last = nil, f
-	if f.err != nil {
-		age = min(firstRetry<<min(r.failures, 6), minAge)
-		r.failures++
-	} else {
-		r.failures = 0
-		if f.changed = !sameKeys(r.set.Load(), set); f.changed {
-			r.set.Store(set)
-		}
-		r.dropAfter(r.cfg.MaxStale)
-	}
-	age = jittered(age)
-	r.age.Reset(age)
-	return age
-}
-
-// dropAfter drops the set when it has not been fetched again for so long. r.mu is held.
-func (r *RemoteKeys) dropAfter(d time.Duration) {
-	if d == 0 {
-		return
-	}
-	if r.stale != nil {
-		r.stale.Stop()
-	}
-	var t *time.Timer
-	t = time.AfterFunc(d, func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if r.stale == t { // else a flight landed as it fired
-			r.set.Store(nil)
-		}
-	})
-	r.stale = t
-}
-
-// jittered is up to a tenth less than d.
-func jittered(d time.Duration) time.Duration {
-	var b [1]byte
-	rand.Read(b[:]) // never fails: it crashes the program instead
-	return d - d/10*time.Duration(b[0])/255
-}
-
-// sameKeys says whether two sets of public keys verify the same, whatever their order and spelling.
-func sameKeys(a, b *jwt.KeySet) bool {
-	if a == nil || a.Len() != b.Len() {
-		return false
-	}
-	for _, k := range a.All() {
-		other, ok := b.Key(k.ID())
-		if !ok || other.Algorithm() != k.Algorithm() || other.Thumbprint() != k.Thumbprint() {
-			return false
-		}
-	}
-	return true
-}
-
-// explain adds to err, for logs, why there are no keys yet.
-func (r *RemoteKeys) explain(err error) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.last == nil || r.last.err == nil {
-		return err
-	}
-	return fmt.Errorf("%w: %w", err, r.last.err)
 }

@@ -147,7 +147,10 @@ func TestRemoteRetry(t *testing.T) {
 			time.Sleep(wait * time.Second)
 		}
 		time.Sleep(1000 * time.Hour)
-		if p.set(good); keys.KeySet() != last || last == nil {
+		if p.set(good); keys.KeySet() != nil {
+			t.Error("keys are overdue and used without a fetch")
+		}
+		if !keys.Refetch(t.Context()) || keys.KeySet() != last || last == nil {
 			t.Errorf("KeySet = %v, want %v", keys.KeySet(), last)
 		}
 		before := ask(keys, p)

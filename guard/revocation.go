@@ -33,7 +33,9 @@ type RevocationEntry struct {
 	// issued in its second or earlier no longer count. Zero means all tokens.
 	NotBefore time.Time
 	// ExpiresAt is when no token that the entry could stop is alive; Prune then
-	// drops it, up to a second later. Zero keeps it until Reset.
+	// drops it, up to a second later. Zero keeps it until Reset. An entry for all
+	// tokens of a key is kept for as long as the list is, whatever this says:
+	// who has the key signs more of them, and an old key set may still have it.
 	ExpiresAt time.Time
 }
 
@@ -119,8 +121,10 @@ func (l *RevocationList) End(t *Token, until time.Time) error {
 
 var errNoHandle = errors.New("guard: end session: the token has neither sid nor jti to be known by: have its issuer set one")
 
-// Reset replaces the whole list. An entry that is in both is never missed
-// meanwhile. It panics as Add does.
+// Reset replaces the whole list, but for the keys that were revoked for all tokens: what has leaked
+// once stays so in every history, also one that has forgotten it. There are as few as there were
+// leaks; only a new list is without them. An entry that is in both is never missed meanwhile. It
+// panics as Add does.
 func (l *RevocationList) Reset(es []RevocationEntry) {
 	mustStop(es)
 	l.mu.Lock()
@@ -137,6 +141,9 @@ func (l *RevocationList) Reset(es []RevocationEntry) {
 		shards[i] = shards[i].put(id, e.dates())
 	}
 	for i, t := range shards {
+		for id := range l.shards[i].Load().revokedKeys() {
+			t = t.put(id, endless)
+		}
 		l.shards[i].Store(t)
 	}
 	l.watchers.notifyAll()

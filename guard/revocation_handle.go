@@ -110,6 +110,9 @@ func mustStop(es []RevocationEntry) {
 }
 
 func (e RevocationEntry) dates() dates {
+	if e.Kind == RevokedKey && e.NotBefore.IsZero() {
+		return endless
+	}
 	notBefore, expires := uint32(forever), uint32(forever)
 	if e.Kind != RevokedSession && e.Kind != RevokedToken && !e.NotBefore.IsZero() {
 		notBefore = unixSeconds(e.NotBefore)

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"iter"
 	"math"
 	"sync/atomic"
 	"time"
@@ -40,6 +41,9 @@ type dates uint64
 
 // forever is later than all dates; a date of the year 2106 or later is taken for it.
 const forever = math.MaxUint32
+
+// endless are the dates of what stops all tokens and does not expire.
+const endless dates = forever<<32 | forever
 
 func newDates(notBefore, expires uint32) dates { return dates(notBefore)<<32 | dates(expires) }
 
@@ -140,6 +144,22 @@ func (t *table) insert(id identity, d dates) {
 	s.hash.Store(uint64(id.hash))
 	t.used++
 	t.live++
+}
+
+// revokedKeys are the keys of which no token counts any more.
+func (t *table) revokedKeys() iter.Seq[identity] {
+	return func(yield func(identity) bool) {
+		if t == nil {
+			return
+		}
+		for i := range t.slots {
+			s := &t.slots[i]
+			id := identity{handleHash(s.hash.Load()), s.check}
+			if dates(s.dates.Load()) == endless && id == id.of(kindKey) && !yield(id) {
+				return
+			}
+		}
+	}
 }
 
 // copy is t without what was dropped and with room for a quarter more. As places are in the order

@@ -12,17 +12,37 @@ import (
 // errAway is the cause where Redis was not even asked.
 var errAway = errors.New("redis is away")
 
-// call runs a script that returns n values on one key, or says that Redis did not
-// answer: then the caller counts here.
-func (r *Redis) call(ctx context.Context, s *redis.Script, n int, key string, args ...any) (reply, bool) {
-	var p []any
+// call runs a script on one key, or says that Redis did not answer: then the caller
+// counts here. See run for kinds.
+func (r *Redis) call(ctx context.Context, s *redis.Script, kinds, key string, args ...any) (p reply, ok bool) {
 	err := r.ask(ctx, func(ctx context.Context) (err error) {
-		if p, err = s.Run(ctx, r.client, []string{key}, args...).Slice(); err == nil && len(p) != n {
-			err = fmt.Errorf("redis returned %d values, not %d", len(p), n)
-		}
+		p, err = r.run(ctx, s, kinds, key, args...)
 		return err
 	})
 	return p, err == nil
+}
+
+// run fails unless the script returns a value of each of kinds: d is a number, s a text.
+func (r *Redis) run(ctx context.Context, s *redis.Script, kinds, key string, args ...any) (reply, error) {
+	p, err := s.Run(ctx, r.client, []string{key}, args...).Slice()
+	if err != nil {
+		return nil, err
+	}
+	got := make([]byte, len(p))
+	for i := range p {
+		switch p[i].(type) {
+		case int64:
+			got[i] = 'd'
+		case string:
+			got[i] = 's'
+		default:
+			got[i] = '?'
+		}
+	}
+	if string(got) != kinds {
+		return nil, fmt.Errorf("a script returned values other than %q", kinds)
+	}
+	return p, nil
 }
 
 // ask puts a question to Redis, unless that is known to be away. A caller who
@@ -41,7 +61,10 @@ func (r *Redis) ask(ctx context.Context, question func(context.Context) error) e
 	}
 	bounded, cancel := context.WithDeadline(context.WithoutCancel(ctx), until)
 	defer cancel()
-	err := question(bounded)
+	err := func() (err error) {
+		defer survive(&err)
+		return question(bounded)
+	}()
 	if err != nil {
 		r.lost.Add(1)
 		if !hurried || time.Now().Before(until) {
@@ -104,7 +127,8 @@ func (r *Redis) watch(ctx context.Context) {
 
 // probe fails unless Redis does what calls need, in the time that they have:
 // a replica and a full server answer a ping. Connecting may take longer.
-func (r *Redis) probe(ctx context.Context) error {
+func (r *Redis) probe(ctx context.Context) (err error) {
+	defer survive(&err)
 	connect, cancel := context.WithTimeout(ctx, max(connectTime, r.timeout))
 	defer cancel()
 	if err := r.client.Ping(connect).Err(); err != nil {
@@ -112,5 +136,6 @@ func (r *Redis) probe(ctx context.Context) error {
 	}
 	within, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
-	return r.take.Run(within, r.client, []string{r.key("rate", "probe by "+r.node)}, 1, 1, 0).Err()
+	_, err = r.run(within, r.take, "dd", r.key("rate", "probe by "+r.node), 1, 1, 0)
+	return err
 }

@@ -14,7 +14,7 @@ func (r *Redis) Take(ctx context.Context, key string, rate Rate) time.Duration {
 	// What Redis has lost is put back. A node's time of arrival is off by how long
 	// the calls took, which is no loss.
 	ahead := max(0, r.local.arrival(key).Sub(begun)-r.timeout)
-	p, ok := r.call(ctx, r.take, 2, r.key("rate", key), max(1, rate.Every.Microseconds()), rate.Burst, ahead.Microseconds())
+	p, ok := r.call(ctx, r.take, "dd", r.key("rate", key), max(1, rate.Every.Microseconds()), rate.Burst, ahead.Microseconds())
 	if !ok {
 		return r.local.Take(ctx, key, rate)
 	}
@@ -27,7 +27,7 @@ func (r *Redis) Take(ctx context.Context, key string, rate Rate) time.Duration {
 func (r *Redis) Try(ctx context.Context, key string, b Backoff) time.Duration {
 	begun, known := r.now(), r.local.tries(key)
 	p, ok := r.call(
-		ctx, r.try, 5, r.key("tries", key), r.node, b.Free, b.Base.Microseconds(), b.Max.Microseconds(), b.Forget.Microseconds(),
+		ctx, r.try, "dddds", r.key("tries", key), r.node, b.Free, b.Base.Microseconds(), b.Max.Microseconds(), b.Forget.Microseconds(),
 		known.level, max(0, begun.Sub(known.at)).Microseconds(), known.origin, known.version,
 	)
 	if !ok {
@@ -41,17 +41,17 @@ func (r *Redis) Try(ctx context.Context, key string, b Backoff) time.Duration {
 // Undo is Memory.Undo for all nodes.
 func (r *Redis) Undo(ctx context.Context, key string) {
 	r.local.Undo(ctx, key)
-	r.call(ctx, r.undo, 0, r.key("tries", key), r.node)
+	r.call(ctx, r.undo, "", r.key("tries", key), r.node)
 }
 
 // Forget is Memory.Forget for all nodes.
 func (r *Redis) Forget(ctx context.Context, key string) {
 	r.local.Forget(ctx, key)
-	r.call(ctx, r.forget, 0, r.key("tries", key), r.node)
+	r.call(ctx, r.forget, "", r.key("tries", key), r.node)
 }
 
 // key is where key is kept. It is a MAC, so that Redis learns no names and
-// addresses, and nobody who can write there can pick whose limit he changes.
+// addresses. Whose it is shows to him alone who sees it change as he tries.
 func (r *Redis) key(kind, key string) string {
 	mac := hmac.New(sha256.New, r.keyMAC)
 	mac.Write([]byte(kind + ":" + key))

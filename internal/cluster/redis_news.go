@@ -21,14 +21,20 @@ const (
 	newsLife = time.Minute
 	// newsHead is the length of MAC, time in milliseconds and node before a message.
 	newsHead = sha256.Size + 8 + 16
+	// longestNews is how long a message may be, in bytes: a longer one would end the
+	// connections of the nodes that receive it.
+	longestNews = longestBulk - newsHead
 )
 
 // Publish hands message to all subscribers of topic: those of this process
-// whatever becomes of Redis, those of other nodes through it. Topics are no place
-// for names: Redis sees them. The error says that other nodes may not have got it;
+// whatever becomes of Redis, those of other nodes through it, unless it is longer
+// than 65,480 bytes. Topics are no place for names: Redis sees them. The error says that other nodes may not have got it;
 // as a message is a hint, there is nothing to do about it.
 func (r *Redis) Publish(ctx context.Context, topic string, message []byte) error {
 	r.deliver(topic, message)
+	if len(message) > longestNews {
+		return fmt.Errorf("publish to %s: the message has %d bytes, and may have %d", topic, len(message), longestNews)
+	}
 	err := r.ask(ctx, func(ctx context.Context) error {
 		return r.client.Publish(ctx, r.prefix+topic, r.seal(topic, message)).Err()
 	})
@@ -89,11 +95,7 @@ func (r *Redis) listen(ctx context.Context) {
 
 // follow receives messages until the connection is lost.
 func (r *Redis) follow(ctx context.Context) (err error) {
-	defer func() { // the client takes for granted what a server's replies look like
-		if p := recover(); p != nil {
-			err = fmt.Errorf("receive from redis: %v", p)
-		}
-	}()
+	defer survive(&err)
 	ctx, cancel := context.WithCancel(ctx)
 	var heard atomic.Bool
 	var pinging sync.WaitGroup
@@ -117,6 +119,7 @@ func (r *Redis) follow(ctx context.Context) (err error) {
 // heard since the last ping, or ctx ends. A frozen server or a network that
 // swallows packets shows in no other way.
 func keepAlive(ctx context.Context, subscription *redis.PubSub, heard *atomic.Bool) {
+	defer survive(new(error)) // a ping may have to connect
 	defer subscription.Close()
 	ticker := time.NewTicker(listenEvery)
 	defer ticker.Stop()

@@ -66,6 +66,7 @@ func redisOptions(c RedisConfig) (*redis.Options, error) {
 		o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: u.Hostname()}
 	}
 	bound(o, c)
+	o.Dialer = boundReplies(redis.NewDialer(o))
 	return o, nil
 }
 

@@ -2,10 +2,7 @@ package cluster_test
 
 import (
 	"bytes"
-	"context"
-	"fmt"
 	"log/slog"
-	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -64,9 +61,9 @@ func (w *world) open() *cluster.Redis {
 	return r
 }
 
-// hasty opens a node that does not wait long.
+// hasty opens a node that does not wait long, but longer than a busy machine takes.
 func (w *world) hasty() *cluster.Redis {
-	w.config.Timeout = 300 * time.Millisecond
+	w.config.Timeout = 3 * time.Second
 	r := w.open()
 	eventually(w.T, "Redis serves", r.Healthy)
 	return r
@@ -165,34 +162,13 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
-// impostor is a server that says the same to everything, or nothing, and returns its URL.
-func impostor(t *testing.T, answer string) string {
-	t.Helper()
-	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+// quiet fails unless the log says once that Redis was lost, and once more where
+// only a later failure told why, each time that it was.
+func (w *world) quiet() {
+	w.Helper()
+	log := w.log.String()
+	lost, served := strings.Count(log, "redis does not serve"), strings.Count(log, "redis serves again")
+	if lost == 0 || lost > 2*(served+1) {
+		w.Errorf("lost %d times, came back %d times; log:\n%s", lost, served, log)
 	}
-	var serving sync.WaitGroup
-	t.Cleanup(serving.Wait)
-	t.Cleanup(func() { _ = l.Close() })
-	serving.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			serving.Go(func() {
-				defer c.Close()
-				for b := make([]byte, 4096); ; {
-					if _, err := c.Read(b); err != nil {
-						return
-					}
-					if _, err := fmt.Fprint(c, answer); err != nil {
-						return
-					}
-				}
-			})
-		}
-	})
-	return "redis://" + l.Addr().String()
 }
