@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,7 +9,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"github.com/sandi-auth/sandi/internal/config"
@@ -42,24 +42,31 @@ that one too, and elsewhere. PostgreSQL and MariaDB have tools of their own, see
 		if err != nil {
 			return err
 		}
-		path, err := store.EmbeddedPath(cfg.Store.URL)
-		if err != nil {
-			return err
-		}
 		if out == "" {
 			out = "sandi-backup-" + a.now().UTC().Format("20060102T150405Z") + ".db"
 		}
-		s, err := store.Backup(cmd.Context(), store.BackupConfig{URL: cfg.Store.URL, To: out, Replace: force, Progress: a.progress()})
-		switch _, missing := os.Stat(path); {
-		case err != nil && errors.Is(missing, fs.ErrNotExist):
-			return fault("check --data and --config", "there is no database at %s", path)
-		case errors.Is(err, fs.ErrExist):
-			return fault("name another file, or add --force", "%s exists already", out)
-		case err != nil:
+		s, err := a.backUp(cmd.Context(), store.BackupConfig{URL: cfg.Store.URL, To: out, Replace: force, Progress: a.copyProgress()})
+		if err != nil {
 			return err
 		}
 		return a.printBackup(cfg, s, asJSON)
 	})
+}
+
+// backUp is store.Backup, with the faults of a command line in words.
+func (a *app) backUp(ctx context.Context, c store.BackupConfig) (s store.Snapshot, err error) {
+	path, err := store.EmbeddedPath(c.URL)
+	if err != nil {
+		return s, err
+	}
+	s, err = store.Backup(ctx, c)
+	switch _, missing := os.Stat(path); {
+	case err != nil && errors.Is(missing, fs.ErrNotExist):
+		return s, fault("check --data and --config", "there is no database at %s", path)
+	case errors.Is(err, fs.ErrExist):
+		return s, fault("name another file, or add --force", "%s exists already", c.To)
+	}
+	return s, err
 }
 
 // backupView is a backup as the command prints it.
@@ -117,28 +124,4 @@ func sameFolder(a, b string) bool {
 	x, errX := os.Stat(filepath.Dir(a))
 	y, errY := os.Stat(filepath.Dir(b))
 	return errX == nil && errY == nil && os.SameFile(x, y)
-}
-
-// manyPages is from how many pages on (64 MiB) a copy takes long enough to be watched.
-const manyPages = 16 << 10
-
-// progress shows how far a long copy is, where a person looks on; nil where none does.
-func (a *app) progress() store.Progress {
-	if !a.terminalErr() {
-		return nil
-	}
-	var bar *progressbar.ProgressBar
-	shown := ""
-	return func(what string, done, total int) {
-		if total < manyPages {
-			return
-		}
-		if what != shown {
-			shown = what
-			bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(a.stderr), progressbar.OptionSetDescription(what),
-				progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
-		}
-		bar.ChangeMax(total)
-		_ = bar.Set(done) // a terminal that is gone shows nothing
-	}
 }

@@ -23,12 +23,7 @@ type restoreFlags struct {
 	keepSessions, afterDump, force, yes, asJSON bool
 }
 
-func (a *app) restoreCommand() *cobra.Command {
-	var f restoreFlags
-	c := &cobra.Command{
-		Use:   "restore FILE",
-		Short: "Put a backup in the place of the embedded store",
-		Long: `Put a backup in the place of the embedded store, while no server has it open. The
+const restoreLong = `Put a backup in the place of the embedded store, while no server has it open. The
 backup is checked and brought up to date first; the old store is kept beside the
 new one, as sandi.db.before-restore-TIME. Cut off at any point, the store is the
 old one or the new one.
@@ -36,8 +31,10 @@ old one or the new one.
 What was revoked after the backup was made is forgotten with the old store.
 Therefore every access token that was ever issued is refused from now on, those
 of 'sandi token sign' too, and every session ends: people log in again. The
-signing keys stay. Users, roles and passwords are those of the backup: disable
-and change again what was disabled and changed since.
+signing keys stay, but for those that the old store did not have any more; where
+there is no old store to ask, a key that was revoked since is back, and the command
+says so. Users, roles and passwords are those of the backup: disable and change
+again what was disabled and changed since.
 
 --keep-sessions lets the refresh tokens go on that the backup knows. Do it only
 if nothing was stolen: logouts and password changes made since are forgotten. A
@@ -47,7 +44,14 @@ refresh token that had been replaced since counts again.
 
 PostgreSQL and MariaDB are backed up and restored by pg_dump and pg_restore, or
 by mariadb-dump and mariadb. Stop the servers, load the dump, and before they
-start again run 'sandi restore --after-dump', which does the rest of the above.`,
+start again run 'sandi restore --after-dump', which does the rest of the above.`
+
+func (a *app) restoreCommand() *cobra.Command {
+	var f restoreFlags
+	c := &cobra.Command{
+		Use:   "restore FILE",
+		Short: "Put a backup in the place of the embedded store",
+		Long:  restoreLong,
 		Example: `  sandi restore /backup/sandi.db --data /var/lib/sandi
   sandi restore /backup/sandi.db --yes --json
   sandi restore --after-dump --config /etc/sandi.yaml --yes`,
@@ -81,12 +85,13 @@ func (f *restoreFlags) args(cmd *cobra.Command, args []string) error {
 // restoreView is what a restore has done, as the command prints it.
 type restoreView struct {
 	Store         string    `json:"store"`
-	From          string    `json:"from,omitempty"`       // empty after a dump
-	Kept          string    `json:"kept,omitempty"`       // the old store
-	LastEvent     time.Time `json:"last_event,omitzero"`  // of the backup's audit log
-	Epoch         string    `json:"epoch"`                // of the revocations
-	SessionsKept  bool      `json:"sessions_kept"`        //
-	SessionsEnded int       `json:"sessions_ended"`       //
+	From          string    `json:"from,omitempty"`      // empty after a dump
+	Kept          string    `json:"kept,omitempty"`      // the old store
+	LastEvent     time.Time `json:"last_event,omitzero"` // of the backup's audit log
+	Epoch         string    `json:"epoch"`               // of the revocations
+	SessionsKept  bool      `json:"sessions_kept"`
+	SessionsEnded int       `json:"sessions_ended"`
+	KeysCompared  bool      `json:"keys_compared"`        // with the old store's: else keys that were revoked since are back
 	RefusedUpTo   time.Time `json:"tokens_refused_until"` // access tokens issued up to this second
 }
 
@@ -115,12 +120,14 @@ func (a *app) restore(cmd *cobra.Command, f restoreFlags, from string) error {
 		return err
 	}
 	done, err := store.Restore(cmd.Context(), store.RestoreConfig{
-		URL: cfg.Store.URL, From: from, AccessLifetime: cfg.Lifetimes().Access, Renewal: r, Progress: a.progress(), Now: a.now,
+		URL: cfg.Store.URL, From: from, AccessLifetime: cfg.Lifetimes().Access, Renewal: r, Progress: a.copyProgress(), Now: a.now,
 	})
 	if err != nil {
 		return err
 	}
-	return a.printRestore(cmd.Context(), f, done.Renewed, restoreView{Store: path, From: from, Kept: done.Kept, LastEvent: s.LastEvent})
+	return a.printRestore(cmd.Context(), f, done.Renewed, restoreView{
+		Store: path, From: from, Kept: done.Kept, LastEvent: s.LastEvent, KeysCompared: done.KeysCompared,
+	})
 }
 
 // afterDump makes a store trustworthy that another tool has restored.
@@ -172,6 +179,9 @@ func (a *app) printRestore(ctx context.Context, f restoreFlags, done store.Renew
 		text += fmt.Sprintf("the old store is %s\n", oneLine(v.Kept))
 	}
 	text += fmt.Sprintf("access tokens issued up to %s are refused\n", stamp(v.RefusedUpTo))
+	if !v.KeysCompared {
+		text += "signing keys are those of the backup: one that was revoked since is back; revoke it again with 'sandi key revoke'\n"
+	}
 	if v.SessionsKept {
 		return a.print(text + "sessions go on as the backup knows them: what was ended since lives again\n")
 	}

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,13 +21,7 @@ type importOptions struct {
 	dry, asJSON                bool
 }
 
-func (a *app) userImportCommand() *cobra.Command {
-	var t target
-	var o importOptions
-	c := &cobra.Command{
-		Use:   "import FILE",
-		Short: "Import users with the password hashes they have",
-		Long: `Import the users of another system. FILE, or standard input for "-", is JSON
+const importLong = `Import the users of another system. FILE, or standard input for "-", is JSON
 Lines or CSV whose first row names the columns: username, password_hash or
 password, and where there are any roles, disabled, created_at and
 password_changed_at. A hash stays as it is until its user logs in, and is
@@ -36,7 +30,15 @@ crypt(3): PBKDF2, scrypt, bcrypt, argon2, sha-crypt, yescrypt.
 
 Users are added 500 at a time, each time all or none. What is wrong with a line
 is told with its number, and the other lines are imported. Who is there already
-is left as they are: an import that was broken off is run again to go on.`,
+is left as they are: an import that was broken off is run again to go on.`
+
+func (a *app) userImportCommand() *cobra.Command {
+	var t target
+	var o importOptions
+	c := &cobra.Command{
+		Use:   "import FILE",
+		Short: "Import users with the password hashes they have",
+		Long:  importLong,
 		Example: `  sandi user import users.jsonl --dry-run
   sandi user import users.csv --on-conflict skip --errors refused.jsonl
   ssh old-server ./dump-users | sandi user import - --json`,
@@ -51,7 +53,7 @@ is left as they are: an import that was broken off is run again to go on.`,
 	c.Flags().StringVar(&o.format, "format", "", "jsonl or csv; by the `name` of the file or its first byte where it is not given")
 	c.Flags().BoolVar(&o.dry, "dry-run", false, "look at every line and write nothing")
 	c.Flags().StringVar(&o.onConflict, "on-conflict", "fail", "`what` to do where another user of a name is there: skip, or fail after all others are imported")
-	c.Flags().StringVar(&o.errors, "errors", "", "write the lines that were not imported to this `file`, as JSON Lines")
+	c.Flags().StringVar(&o.errors, "errors", "", "write the lines that were not imported to this new `file`, as JSON Lines")
 	jsonFlag(c, &o.asJSON)
 	return does(c, func(cmd *cobra.Command, args []string) error {
 		if o.onConflict != "skip" && o.onConflict != "fail" {
@@ -106,13 +108,13 @@ func (a *app) importFile(ctx context.Context, accounts *account.Service, name st
 		}
 	}
 	counted := &countingReader{r: in}
-	i := &importing{app: a, importOptions: o, users: accounts.NewImporter(o.dry, fromCLI), progress: a.newProgress(counted, size)}
+	i := &importing{app: a, importOptions: o, users: accounts.NewImporter(o.dry, fromCLI), progress: a.importProgress(counted, size)}
 	i.DryRun = o.dry
 	if i.source, err = openSource(counted, o.format, name); err != nil {
 		return err
 	}
 	if o.errors != "" {
-		f, err := os.OpenFile(o.errors, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+		f, err := newErrorsFile(o.errors, in)
 		if err != nil {
 			return err
 		}
@@ -123,6 +125,21 @@ func (a *app) importFile(ctx context.Context, accounts *account.Service, name st
 	i.progress.end()
 	i.Interrupted = errors.Is(err, errInterrupted)
 	return errors.Join(i.summary(), i.result(err))
+}
+
+// newErrorsFile makes the file of --errors, mode 0600. It writes over none, and least of all over what is imported.
+func newErrorsFile(name string, in io.Reader) (*os.File, error) {
+	if f, ok := in.(*os.File); ok {
+		read, err := f.Stat()
+		if there, missing := os.Stat(name); err == nil && missing == nil && os.SameFile(read, there) {
+			return nil, usage("name another file with --errors", "%s is the file that is imported", name)
+		}
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // O_EXCL follows no link
+	if errors.Is(err, fs.ErrExist) {
+		return nil, fault("name another file with --errors, or remove that one", "%s exists already", name)
+	}
+	return f, err
 }
 
 // run imports batch after batch. A signal lets the one that was begun end.
@@ -236,38 +253,3 @@ func (i *importing) result(err error) error {
 	}
 	return nil
 }
-
-// countingReader counts what was read, for the progress.
-type countingReader struct {
-	r io.Reader
-	n int64
-}
-
-func (c *countingReader) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n += int64(n)
-	return n, err
-}
-
-// progress shows how far an import is: a bar in a terminal, else a line each 5 s.
-type progress interface {
-	at(users int)
-	clear() // before something else is written
-	end()
-}
-
-// lineProgress is progress for a log.
-type lineProgress struct {
-	*app
-	last time.Time
-}
-
-func (p *lineProgress) at(users int) {
-	if now := p.now(); now.Sub(p.last) >= 5*time.Second {
-		p.last = now
-		_, _ = fmt.Fprintf(p.stderr, "%s so far\n", plural(users, "line"))
-	}
-}
-
-func (p *lineProgress) clear() {}
-func (p *lineProgress) end()   {}

@@ -116,6 +116,7 @@ func TestImportIsInterrupted(t *testing.T) {
 // Lines that are hard to read are a fault of theirs alone.
 func TestUserSources(t *testing.T) {
 	t.Parallel()
+	endlessRow := strings.Repeat("c", 2*longestLine)
 	long := `{"username":"` + strings.Repeat("a", 2*longestLine) + `"}`
 	for _, tt := range []struct{ name, text, want string }{
 		{"a.jsonl", "\ufeff{\"username\":\"a\"}\r\n\n" + long + "\n{\"username\":\"b\"}", "1 a, line 3: longer than 65536 bytes, 4 b"},
@@ -123,6 +124,10 @@ func TestUserSources(t *testing.T) {
 		{"x", "", ""},
 		{"x", "\ufeffusername,password\n\"a\",\"x\ny\"\nb\n\nc\"d,e\nf,g\n", "2 a, line 4: wrong number of fields, line 6: bare \" in non-quoted-field, 7 f"},
 		{"a.CSV", "username\n{}\n", "2 {}"},
+		{"longest row", "username\na\n" + strings.Repeat("b", longestLine), "2 a, 3 " + strings.Repeat("b", longestLine)},
+		{"open quote", "username\n\"a\nb\"\n\"b\n" + endlessRow, "2 a\nb, the row after line 3: longer than 65536 bytes"},
+		{"long row", "username\na\n" + endlessRow, "2 a, the row after line 2: longer than 65536 bytes"},
+		{"bad row", "username\na\nb\"" + endlessRow, "2 a, the row after line 2: longer than 65536 bytes"},
 	} {
 		s, err := openSource(strings.NewReader(tt.text), "", tt.name)
 		if tt.text == "" {
@@ -143,6 +148,9 @@ func TestUserSources(t *testing.T) {
 			}
 			if err != nil {
 				got = append(got, err.Error())
+				if _, faulty := errors.AsType[*lineFault](err); !faulty {
+					break
+				}
 				continue
 			}
 			got = append(got, fmt.Sprint(u.Line, " ", u.Username))
@@ -169,7 +177,7 @@ func FuzzUserSource(f *testing.F) {
 				u.Line = wrong.line
 			}
 			if err != nil && !faulty {
-				if !errors.Is(err, io.EOF) {
+				if !errors.Is(err, io.EOF) && !(len(text) > longestLine && strings.Contains(err.Error(), "longer than")) {
 					t.Fatal(err)
 				}
 				return
@@ -180,6 +188,37 @@ func FuzzUserSource(f *testing.F) {
 			last = u.Line
 		}
 	})
+}
+
+// A row of CSV without an end is refused before it is in memory.
+func TestEndlessRow(t *testing.T) {
+	t.Parallel()
+	in := &countingReader{r: io.MultiReader(strings.NewReader("username\nsiti\n\"budi"), endlessText{})}
+	s, err := openSource(in, "csv", "-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u, err := s.next(); err != nil || u.Username != "siti" {
+		t.Errorf("got %+v, %v", u, err)
+	}
+	for range 2 {
+		if _, err := s.next(); err == nil || !strings.Contains(err.Error(), "the row after line 2: longer than 65536 bytes") || hint(err) == "" {
+			t.Errorf("got %v", err)
+		}
+	}
+	if in.n > 4*longestLine {
+		t.Errorf("read %d bytes of it", in.n)
+	}
+}
+
+// endlessText is lines without end.
+type endlessText struct{}
+
+func (endlessText) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = "a\n"[i%2]
+	}
+	return len(p), nil
 }
 
 // An export that fails leaves no part of it behind.

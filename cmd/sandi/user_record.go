@@ -175,15 +175,36 @@ func decodeRecord(text []byte, r *userRecord) error {
 // csvUsers are rows of CSV (RFC 4180).
 type csvUsers struct {
 	in     *csv.Reader
+	rows   *boundedRows
 	header []string
+	last   int // line of the row that was read last
+}
+
+// boundedRows ends within a row that is too long, as after a quote that nobody closed: csv.Reader would hold all of it.
+type boundedRows struct {
+	r    io.Reader
+	left int  // bytes that may be read for this row; csv.Reader may have up to 4096 of it already
+	over bool // it was longer
+}
+
+var errLongRow = fmt.Errorf("longer than %d bytes", longestLine)
+
+func (b *boundedRows) Read(p []byte) (int, error) {
+	if b.over = b.over || b.left == 0; b.over {
+		return 0, errLongRow
+	}
+	n, err := b.r.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
 }
 
 // columns are the names that the first row may have.
 var columns = []string{"username", "password_hash", "password", "roles", "disabled", "created_at", "password_changed_at"}
 
 func newCSVUsers(in io.Reader) (*csvUsers, error) {
-	s := &csvUsers{in: csv.NewReader(in)}
-	header, err := s.in.Read()
+	rows := &boundedRows{r: in}
+	s := &csvUsers{in: csv.NewReader(rows), rows: rows}
+	header, err := s.row()
 	if err != nil {
 		return nil, fmt.Errorf("read the first row: %w", err)
 	}
@@ -199,15 +220,40 @@ func newCSVUsers(in io.Reader) (*csvUsers, error) {
 	return s, nil
 }
 
-func (s *csvUsers) next() (account.Imported, error) {
+// row reads the next row. One that is too long ends the reading: where the next begins cannot be told.
+func (s *csvUsers) row() ([]string, error) {
+	s.rows.left = longestLine + 1 // so that the end of the file is seen after the longest
 	row, err := s.in.Read()
-	if wrong, ok := errors.AsType[*csv.ParseError](err); ok {
-		return account.Imported{}, &lineFault{wrong.StartLine, wrong.Err}
+	if s.rows.over {
+		return nil, fault("is a quote missing at its end?", "the row after line %d: %v", s.last, errLongRow)
 	}
+	if wrong, ok := errors.AsType[*csv.ParseError](err); ok {
+		s.last = wrong.Line
+		return nil, &lineFault{wrong.StartLine, wrong.Err}
+	}
+	if err == nil {
+		line, _ := s.in.FieldPos(0)
+		s.last = line + strings.Count(strings.Join(row, ""), "\n")
+	}
+	return row, err
+}
+
+func (s *csvUsers) next() (account.Imported, error) {
+	row, err := s.row()
 	if err != nil {
 		return account.Imported{}, err
 	}
 	line, _ := s.in.FieldPos(0)
+	u, err := s.record(row)
+	if err != nil {
+		return u, &lineFault{line, err}
+	}
+	u.Line = line
+	return u, nil
+}
+
+// record is the user in a row.
+func (s *csvUsers) record(row []string) (account.Imported, error) {
 	var r userRecord
 	var wrong error
 	for n, value := range row {
@@ -221,6 +267,7 @@ func (s *csvUsers) next() (account.Imported, error) {
 		case "roles":
 			r.Roles = strings.FieldsFunc(value, func(c rune) bool { return c == ' ' || c == ',' || c == ';' })
 		case "disabled":
+			var err error
 			if r.Disabled, err = strconv.ParseBool(value); err != nil && value != "" {
 				wrong = errors.New("disabled is neither true nor false")
 			}
@@ -230,9 +277,6 @@ func (s *csvUsers) next() (account.Imported, error) {
 			r.PasswordChangedAt = value
 		}
 	}
-	u, err := r.user(line)
-	if wrong = errors.Join(wrong, err); wrong != nil {
-		return u, &lineFault{line, wrong}
-	}
-	return u, nil
+	u, err := r.user(0)
+	return u, errors.Join(wrong, err)
 }

@@ -24,12 +24,13 @@ const (
 	// the length of the password, which strangers choose.
 	longestText = 512
 
-	// What a foreign hash may cost, one or two seconds of a core and 128 MiB at
+	// What a foreign hash may cost, one or two seconds of a core and 130 MiB at
 	// most: whoever logs in can have it computed as often as the throttle allows.
 	mostIterations   = 2_000_000 // of PBKDF2, half as many of SHA-384 and SHA-512; Django 6 and Werkzeug 3.1 are at 1.2 and 1 million
 	mostBcrypt       = 14        // 2^14 rounds
 	mostRounds       = 700_000   // of sha-crypt; passlib is at 656,000
 	mostScryptMemory = 1 << 20   // N times r, which take 128 bytes each
+	mostScryptBeside = 1 << 14   // p + 2 times r, of 128 bytes too: the blocks (RFC 7914 section 6) and two to mix them in
 	mostScryptWork   = 1 << 21   // N times r times p
 )
 

@@ -46,7 +46,7 @@ func scryptHash(n, r, p int, salt, want []byte) (foreign, error) {
 	if n < 2 || n&(n-1) != 0 || r < 1 || p < 1 || !salty(salt) || len(want) < 16 || len(want) > 64 {
 		return foreign{}, errMalformed
 	}
-	if n > mostScryptMemory || r > mostScryptMemory/n || p > mostScryptWork/(n*r) {
+	if n > mostScryptMemory || r > mostScryptMemory/n || p > mostScryptWork/(n*r) || r*(p+2) > mostScryptBeside {
 		return foreign{}, errCostly
 	}
 	return foreign{want: want, derive: func(password []byte) []byte {

@@ -190,14 +190,27 @@ func TestPrintedFileCanBeChanged(t *testing.T) {
 func TestPasswordsAreRedacted(t *testing.T) {
 	t.Parallel()
 	c := config.Default()
-	c.Store.URL = "postgres://sandi:hunter2@db/sandi"
-	var b bytes.Buffer
-	if err := c.Print(&b); err != nil {
-		t.Fatal(err)
-	}
-	for name, text := range map[string]string{"Print": b.String(), "String": c.String(), "GoString": c.GoString(), "LogValue": c.LogValue().String()} {
-		if strings.Contains(text, "hunter2") || !strings.Contains(text, "sandi:xxxxx@db") {
-			t.Errorf("%s does not redact: %s", name, text)
+	for _, tt := range []struct{ url, want string }{
+		{"postgres://sandi:hunter2@db/sandi", "postgres://sandi:xxxxx@db/sandi"},
+		{"postgres://sandi@db/sandi?sslmode=require&password=hunter2&sslpassword=hunter2&a=b", "sandi?sslmode=require&password=xxxxx&sslpassword=xxxxx&a=b"},
+		{"postgres://sandi@db/sandi?P%41SSWORD=hunter2", "sandi?P%41SSWORD=xxxxx"},
+		{"postgres://sandi@db/sandi?password=a#hunter2", "sandi?password=xxxxx#xxxxx"},
+		{"postgres://sandi@db/sandi?a=b;password=hunter2", "sandi?xxxxx"},
+		{"postgres://sandi@db/sandi?p%zz=hunter2", "sandi?xxxxx"},
+		{"postgres://sandi:hunter2%@db/sandi", `xxxxx`},
+		{"postgres://sandi:a#hunter2@db/sandi", `xxxxx`},
+		{"sqlite:/var/lib/50%/sandi.db", "sqlite:/var/lib/50%/sandi.db"},
+	} {
+		c.Store.URL, c.Cluster.URL = tt.url, strings.Replace(tt.url, "postgres:", "redis:", 1)
+		var b bytes.Buffer
+		if err := c.Print(&b); err != nil {
+			t.Fatal(err)
+		}
+		for name, text := range map[string]string{"Print": b.String(), "String": c.String(), "GoString": c.GoString(), "LogValue": c.LogValue().String()} {
+			text = strings.ReplaceAll(text, `\u0026`, "&") // as encoding/json writes it
+			if strings.Contains(text, "hunter2") || !strings.Contains(text, tt.want) {
+				t.Errorf("%s of %s: got %s, want %s in it", name, tt.url, text, tt.want)
+			}
 		}
 	}
 }

@@ -80,11 +80,38 @@ func (f field) describe() string {
 func (f field) text() string {
 	s := f.value.String()
 	if f.tag.Get("secret") == "url" {
-		if u, err := url.Parse(s); err == nil && u.User != nil {
-			return u.Redacted()
-		}
+		return redactURL(s)
 	}
 	return s
+}
+
+const redacted = "xxxxx" // as url.URL.Redacted writes it
+
+// redactURL hides the passwords in a URL, and all of one in which they cannot be told from the rest.
+func redactURL(s string) string {
+	if rest, file := strings.CutPrefix(s, "sqlite:"); s == "" || file && !strings.HasPrefix(rest, "//") {
+		return s
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Opaque != "" {
+		return redacted
+	}
+	options := strings.Split(u.RawQuery, "&")
+	for i, option := range options {
+		name, _, _ := strings.Cut(option, "=")
+		plain, err := url.QueryUnescape(name)
+		switch {
+		case err != nil || strings.Contains(option, ";"): // which servers of old took for "&"
+			options[i] = redacted
+		case namesPassword(plain):
+			options[i] = name + "=" + redacted
+		}
+	}
+	u.RawQuery = strings.Join(options, "&")
+	if u.Fragment != "" { // the rest of a password with a "#"
+		u.Fragment, u.RawFragment = redacted, ""
+	}
+	return u.Redacted()
 }
 
 // yaml is the value in YAML. Double-quoted Go strings of printable text are YAML too.

@@ -45,8 +45,22 @@ func (c Config) validateNetwork(fs *faults, path, hint string) url.Values {
 	if err != nil {
 		fs.at(path, hint, "has options after the ? that cannot be read")
 	}
+	noPasswords(fs, path, "store.password_file", options)
 	return options
 }
+
+// noPasswords: a password among the options would go before the file's, and stand in logs of whoever prints a URL.
+func noPasswords(fs *faults, path, instead string, options url.Values) {
+	for name := range options {
+		if namesPassword(name) {
+			fs.at(path, "write the password into a file that "+instead+" names", "has a password among the options after the ?")
+			return
+		}
+	}
+}
+
+// namesPassword says that an option of a URL is a password, as password and sslpassword are.
+func namesPassword(option string) bool { return strings.Contains(strings.ToLower(option), "password") }
 
 // requireTLS: passwords do not cross a network that others may read.
 func (c Config) requireTLS(fs *faults, verified bool, hint string) {
@@ -74,6 +88,7 @@ func (c Config) validateCluster(fs *faults) {
 	if _, twice := u.User.Password(); twice && c.Cluster.PasswordFile != "" {
 		fs.at("cluster.password_file", "take the password out of cluster.url", "and cluster.url both give a password")
 	}
+	noPasswords(fs, "cluster.url", "cluster.password_file", u.Query())
 	if strings.HasPrefix(c.Store.URL, "sqlite:") {
 		fs.at(path, "leave it out, or use PostgreSQL or MariaDB", "is of no use with sqlite, which has one node")
 	}
