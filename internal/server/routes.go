@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -114,4 +115,12 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) error {
 		return notReady
 	}
 	return web.JSON(w, http.StatusOK, status{"ready"})
+}
+
+// hosts are the names that a listener known as host answers for: itself, and where that is loopback, loopback's other spellings.
+func hosts(host string) []string {
+	if ip := net.ParseIP(host); strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback() {
+		return []string{host, "localhost", "127.0.0.1", "::1"}
+	}
+	return []string{host}
 }

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -260,14 +259,6 @@ func (s *Server) wireSurfaces(context.Context) error {
 	})
 	s.gauges()
 	return err
-}
-
-// hosts are the names that a listener known as host answers for: itself, and where that is loopback, loopback's other spellings.
-func hosts(host string) []string {
-	if ip := net.ParseIP(host); strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback() {
-		return []string{host, "localhost", "127.0.0.1", "::1"}
-	}
-	return []string{host}
 }
 
 // Addr is the address of the public listener.
