@@ -16,15 +16,17 @@ func TestOutage(t *testing.T) {
 	for name, c := range map[string]struct {
 		rotated, now time.Duration // after from
 		behind       uint32
+		window       time.Duration
 		want         session.Step
 	}{
-		"rotated in the outage, asked after it":           {30 * time.Second, 65 * time.Second, 1, session.StepRetry},
-		"at its beginning":                                {0, 69 * time.Second, 1, session.StepRetry},
-		"while it goes on":                                {time.Second, 50 * time.Second, 1, session.StepRetry},
-		"when the window after it has passed":             {30 * time.Second, 70 * time.Second, 1, session.StepReuse},
-		"rotated before it":                               {-time.Second, 65 * time.Second, 1, session.StepReuse},
-		"rotated after it, and the window of that passed": {61 * time.Second, 71 * time.Second, 1, session.StepReuse},
-		"two generations behind":                          {30 * time.Second, 65 * time.Second, 2, session.StepReuse},
+		"rotated in the outage, asked after it":            {30 * time.Second, 65 * time.Second, 1, 10 * time.Second, session.StepRetry},
+		"at its beginning":                                 {0, 69 * time.Second, 1, 10 * time.Second, session.StepRetry},
+		"while it goes on":                                 {time.Second, 50 * time.Second, 1, 10 * time.Second, session.StepRetry},
+		"when the window after it has passed":              {30 * time.Second, 70 * time.Second, 1, 10 * time.Second, session.StepReuse},
+		"rotated before it":                                {-time.Second, 65 * time.Second, 1, 10 * time.Second, session.StepReuse},
+		"rotated after it, and the window of that passed":  {61 * time.Second, 71 * time.Second, 1, 10 * time.Second, session.StepReuse},
+		"without a window, by a clock cut to milliseconds": {30 * time.Second, time.Minute - time.Microsecond, 1, 0, session.StepReuse},
+		"two generations behind":                           {30 * time.Second, 65 * time.Second, 2, 10 * time.Second, session.StepReuse},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -33,7 +35,7 @@ func TestOutage(t *testing.T) {
 				IdleExpiresAt: until.Add(time.Hour), ExpiresAt: until.Add(time.Hour),
 			}
 			p := session.Presented{ID: s.ID, Generation: s.Generation - c.behind}
-			l := session.Limits{RetryWindow: 10 * time.Second, Idle: time.Hour, Rotate: true, Outage: session.Outage{From: from, Until: until}}
+			l := session.Limits{RetryWindow: c.window, Idle: time.Hour, Rotate: true, Outage: session.Outage{From: from, Until: until}}
 			if got := session.Classify(s, account.User{}, p, l, from.Add(c.now)); got != c.want {
 				t.Errorf("got step %d, want %d", got, c.want)
 			}

@@ -31,9 +31,9 @@ type Limits struct {
 // Outage is a time in which a store did not answer, or not always; zero for none.
 type Outage struct{ From, Until time.Time }
 
-// pardons says that a token which was replaced at an instant may not be known to be.
+// pardons says that a token which was replaced at an instant may not be known to be. Without a window nothing is pardoned.
 func (l Limits) pardons(rotated, now time.Time) bool {
-	return !rotated.Before(l.Outage.From) && !rotated.After(l.Outage.Until) && now.Sub(l.Outage.Until) < l.RetryWindow
+	return l.RetryWindow > 0 && !rotated.Before(l.Outage.From) && !rotated.After(l.Outage.Until) && now.Sub(l.Outage.Until) < l.RetryWindow
 }
 
 // Step is which rule of the rotation answered (DESIGN.md, Rotation).
