@@ -106,7 +106,7 @@ func TestLimitOfOneNetwork(t *testing.T) {
 		c.addresses <- a
 	}
 	close(c.addresses)
-	l := limit(c, 9, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}) // two of each network
+	l := limit(c, 10, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}) // two of each network
 	open := 0
 	for {
 		if _, err := l.Accept(); err != nil {
