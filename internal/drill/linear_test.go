@@ -226,7 +226,7 @@ func (s *subject) do(at string, in input, control string) output {
 			return output{}
 		}
 		if a.status != http.StatusOK {
-			return output{ok: true, generation: -1} // of no history
+			return output{ok: true, generation: -a.status} // of no history
 		}
 		g := generation(a.body.Refresh)
 		s.mu.Lock()

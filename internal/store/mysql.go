@@ -119,7 +119,15 @@ func (d mariadb) broken(err error) bool {
 	case 1053, 1927, 1158, 1159, 1160, 1161, 4031: // shutdown, killed, network, idle for too long
 		return true
 	}
-	return lost(err) || errors.Is(err, mysql.ErrInvalidConn)
+	if e, ok := errors.AsType[*mysql.MySQLError](err); ok && string(e.SQLState[:2]) == "08" { // connection exception
+		return true
+	}
+	for _, cut := range []error{mysql.ErrInvalidConn, mysql.ErrMalformPkt, mysql.ErrPktSync, mysql.ErrPktSyncMul, mysql.ErrBusyBuffer} {
+		if errors.Is(err, cut) { // in the middle of something
+			return true
+		}
+	}
+	return lost(err)
 }
 
 func (d mariadb) refused(err error) bool {

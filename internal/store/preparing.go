@@ -13,13 +13,19 @@ type preparing struct{ driver.Connector }
 // Connect implements driver.Connector.
 func (p preparing) Connect(ctx context.Context) (driver.Conn, error) {
 	c, err := p.Connector.Connect(ctx)
-	if err != nil && err.Error() == driver.ErrBadConn.Error() {
-		err = driver.ErrBadConn // the driver's own of that text, where the server hung up while it was greeted
-	}
 	if err != nil {
-		return nil, err
+		return nil, unsent(err)
 	}
 	return &preparedConn{sessionConn: c.(sessionConn), statements: map[string]driver.Stmt{}}, nil
+}
+
+// unsent makes driver.ErrBadConn of the driver's own error of that text, which it lets out here and there: nothing was sent yet, as
+// where the server hung up while it was greeted.
+func unsent(err error) error {
+	if err != nil && err.Error() == driver.ErrBadConn.Error() {
+		return driver.ErrBadConn
+	}
+	return err
 }
 
 // sessionConn is what database/sql asks of the driver's connection.
@@ -60,23 +66,27 @@ func (c *preparedConn) Close() error {
 // ExecContext implements driver.ExecerContext.
 func (c *preparedConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	if len(args) == 0 {
-		return c.sessionConn.ExecContext(ctx, query, args)
+		r, err := c.sessionConn.ExecContext(ctx, query, args)
+		return r, unsent(err)
 	}
 	s, err := c.statement(ctx, query)
 	if err != nil {
-		return nil, err
+		return nil, unsent(err)
 	}
-	return s.(driver.StmtExecContext).ExecContext(ctx, args)
+	r, err := s.(driver.StmtExecContext).ExecContext(ctx, args)
+	return r, unsent(err)
 }
 
 // QueryContext implements driver.QueryerContext.
 func (c *preparedConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	if len(args) == 0 {
-		return c.sessionConn.QueryContext(ctx, query, args)
+		rows, err := c.sessionConn.QueryContext(ctx, query, args)
+		return rows, unsent(err)
 	}
 	s, err := c.statement(ctx, query)
 	if err != nil {
-		return nil, err
+		return nil, unsent(err)
 	}
-	return s.(driver.StmtQueryContext).QueryContext(ctx, args)
+	rows, err := s.(driver.StmtQueryContext).QueryContext(ctx, args)
+	return rows, unsent(err)
 }
