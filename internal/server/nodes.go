@@ -75,7 +75,7 @@ func (s *Server) count(ctx context.Context) error {
 	}
 	tick := time.NewTicker(nodeEvery)
 	defer tick.Stop()
-	for {
+	for failing := false; ; {
 		_, err := s.db.Lease(ctx, nodePrefix+s.node, s.node, nodeLease)
 		if err == nil {
 			var n int
@@ -84,9 +84,10 @@ func (s *Server) count(ctx context.Context) error {
 				s.nodes.Store(int64(n))
 			}
 		}
-		if err != nil && ctx.Err() == nil {
+		if err != nil && !failing && ctx.Err() == nil { // once an outage
 			s.log.Error("count nodes", "error", err)
 		}
+		failing = err != nil
 		select {
 		case <-ctx.Done():
 			s.leave()

@@ -48,10 +48,11 @@ func newMariaDB(u *url.URL, password string) (server, error) {
 	return mariadb{c}, nil
 }
 
-// The settings of a connection. The comments are read by MariaDB alone, and by MySQL 8 alone.
+// The settings of a connection. The comments are read by MariaDB alone, and by MySQL 8 alone. A lock is waited for a second, less than a
+// client waits: one that came later would be used.
 const (
 	always = ` /*M!100300 , tx_isolation = 'READ-COMMITTED' */ /*!80000 , transaction_isolation = 'READ-COMMITTED' */`
-	bounds = `2 /*M!100300 , max_statement_time = 2, idle_transaction_timeout = 5 */ /*!80000 , max_execution_time = 2000 */`
+	bounds = `1 /*M!100300 , max_statement_time = 2, idle_transaction_timeout = 5 */ /*!80000 , max_execution_time = 2000 */`
 )
 
 func (d mariadb) connector(limited bool) (driver.Connector, error) {

@@ -10,7 +10,8 @@ import (
 )
 
 // outage remembers when the store was last away. A rotation may have been committed then without anybody hearing of it: its
-// statement lay in a socket, or its answer did.
+// statement lay in a socket, or its answer did. What tells is the reading of the revocations, which each node does all the time,
+// and no request of a client: who can make one of those fail, by a row that he keeps locked, must not stretch the retry window.
 type outage struct {
 	mu   sync.Mutex // guards what follows
 	last session.Outage
@@ -21,7 +22,7 @@ type outage struct {
 // nodes may be apart, and by the time that a statement is waited for.
 const outageSlack = 5*time.Second + queryLimit
 
-// note takes in how a request to the store ended.
+// note takes in how a reading ended.
 func (o *outage) note(err error, now time.Time) {
 	unavailable := errors.Is(err, problem.Unavailable)
 	if err != nil && !unavailable {
@@ -32,7 +33,7 @@ func (o *outage) note(err error, now time.Time) {
 	switch {
 	case unavailable && !o.away:
 		from := now.Add(-outageSlack)
-		if now.Sub(o.last.Until) < time.Minute { // one that comes and goes is one
+		if !from.After(o.last.Until) { // one that comes and goes is one
 			from = o.last.From
 		}
 		o.away, o.last = true, session.Outage{From: from, Until: now}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/url"
 	"testing"
+	"time"
 
 	"github.com/sandi-auth/sandi/internal/audit"
 	"github.com/sandi-auth/sandi/internal/problem"
@@ -53,6 +54,47 @@ func TestLateRotation(t *testing.T) {
 		}
 		if err != nil || r.Step != session.StepRotated || r.Session.Generation != 3 {
 			t.Errorf("afterwards: got step %d, generation %d, %v; want it rotated, once", r.Step, r.Session.Generation, err)
+		}
+	})
+}
+
+// TestLockedRowIsNoOutage: who keeps requests failing does not make the store seem away, and his stolen token a lost answer.
+func TestLockedRowIsNoOutage(t *testing.T) {
+	onServers(t, func(t *testing.T, newFixture func(testing.TB) *fixture) {
+		f := newFixture(t)
+		f.addUser(t, "ani")
+		victim, locked := f.begin(t, "ani"), f.begin(t, "ani")
+		c, err := f.raw(t).Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		for _, statement := range []string{"BEGIN", "UPDATE sessions SET acr = '3' WHERE acr = '2' AND generation = 0"} {
+			if _, err := c.ExecContext(t.Context(), statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		fail := func() {
+			t.Helper()
+			if _, err := f.RotateSession(t.Context(), presented(locked, 0), limits(), audit.Event{}, audit.Event{}); !errors.Is(err, problem.Unavailable) {
+				t.Fatalf("got %v, want Unavailable", err)
+			}
+		}
+		fail()
+		if _, err := c.ExecContext(t.Context(), "ROLLBACK"); err != nil {
+			t.Fatal(err)
+		}
+		f.rotate(t, presented(victim, 0), limits())
+		for _, statement := range []string{"BEGIN", "UPDATE sessions SET acr = '3' WHERE generation = 0"} {
+			if _, err := c.ExecContext(t.Context(), statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f.advance(9 * time.Second)
+		fail()
+		f.advance(3 * time.Second)
+		if r := f.rotate(t, presented(victim, 0), limits()); r.Step != session.StepReuse {
+			t.Errorf("got step %d, want StepReuse", r.Step)
 		}
 	})
 }

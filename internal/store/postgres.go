@@ -48,7 +48,7 @@ func (d postgres) connector(limited bool) (driver.Connector, error) {
 	if limited {
 		c.RuntimeParams["default_transaction_isolation"] = "read committed"
 		c.RuntimeParams["statement_timeout"] = "2s"
-		c.RuntimeParams["lock_timeout"] = "2s"
+		c.RuntimeParams["lock_timeout"] = "1500ms" // before its client gives up: a lock that comes later must not be used
 		c.RuntimeParams["idle_in_transaction_session_timeout"] = "5s"
 		// No plan of ours depends on what its arguments are; planning costs more than most statements do.
 		c.RuntimeParams["plan_cache_mode"] = "force_generic_plan"

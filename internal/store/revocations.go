@@ -62,7 +62,7 @@ func (db *DB) Revocations(ctx context.Context, after int64, limit int) (p revoca
 		}
 		if !errors.Is(err, errReplaced) {
 			err = db.dialect.fault("read revocations", err)
-			db.outage.note(err, db.now()) // each node reads them all the time
+			db.outage.note(err, db.now())
 			return p, err
 		}
 	}

@@ -20,9 +20,7 @@ func (db *DB) RotateSession(ctx context.Context, p session.Presented, l session.
 	ctx, cancel := db.promptly(ctx)
 	defer cancel()
 	l.Outage = db.outage.known(db.now())
-	r, err := db.rotateSession(ctx, p, l, reuse, forward)
-	db.outage.note(err, db.now())
-	return r, err
+	return db.rotateSession(ctx, p, l, reuse, forward)
 }
 
 // promptly bounds a whole change that a client waits for: a database server that is slow is as one that is away.
