@@ -39,25 +39,33 @@ var house = []struct {
 	{"internal/revocation", row{house: "guard internal/gaps"}},
 	{"internal/key", row{house: "jwt internal/problem internal/audit"}},
 	{"internal/account", row{"internal/problem internal/cluster internal/audit", "golang.org/x/crypto golang.org/x/text github.com/ccojocar/zxcvbn-go github.com/go-crypt/x"}},
-	{"internal/session", row{house: "internal/problem internal/audit internal/account"}},
+	{"internal/session", row{house: "internal/gaps internal/problem internal/audit internal/revocation internal/account"}},
 	{"internal/token", row{house: "jwt internal/problem"}},
+	{"internal/oauth", row{
+		"jwt guard internal/problem internal/web internal/cluster internal/audit internal/revocation internal/account internal/session internal/token",
+		"github.com/prometheus/client_golang",
+	}},
 	{"internal/api", row{
 		"guard internal/problem internal/web internal/cluster internal/audit internal/account internal/session internal/token",
 		"github.com/prometheus/client_golang",
 	}},
+	{"internal/console", row{
+		"guard internal/problem internal/web internal/cluster internal/audit internal/account internal/session internal/oauth",
+		"rsc.io/qr github.com/prometheus/client_golang",
+	}},
 	{"internal/demo", row{house: "guard internal/problem internal/web"}},
 	{"internal/store", row{
-		"internal/gaps internal/problem internal/audit internal/revocation internal/key internal/account internal/session internal/demo",
+		"internal/gaps internal/problem internal/audit internal/revocation internal/key internal/account internal/session internal/oauth internal/demo",
 		"modernc.org/sqlite github.com/jackc/pgx/v5 github.com/go-sql-driver/mysql github.com/pressly/goose/v3",
 	}},
 	{"internal/server", row{
 		"jwt guard internal/gaps internal/problem internal/config internal/web internal/cluster internal/audit internal/revocation internal/key " +
-			"internal/account internal/session internal/token internal/api internal/demo internal/store",
+			"internal/account internal/session internal/token internal/oauth internal/api internal/console internal/demo internal/store",
 		"github.com/prometheus/client_golang golang.org/x/sync github.com/lmittmann/tint",
 	}},
 	{"cmd/sandi", row{
 		"jwt guard internal/problem internal/config internal/cluster internal/audit internal/revocation internal/key internal/account " +
-			"internal/store internal/server",
+			"internal/oauth internal/store internal/server client",
 		"github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term github.com/schollz/progressbar/v3",
 	}},
 	{"internal/arch", row{}},

@@ -48,5 +48,20 @@ const (
 	KeyRemoved       Action = "key.removed"
 	KeyRevoked       Action = "key.revoked"        // detail kid, alg, reason
 	MasterChanged    Action = "key.master_changed" // detail from, to: fingerprints
-	StoreRestored    Action = "store.restored"     // by a backup or a dump; detail sessions, and what of the backup is known
+	ClientAdded      Action = "client.added"       // detail client_id, origin
+	ClientChanged    Action = "client.changed"     // detail client_id, what
+	ClientRemoved    Action = "client.removed"     // detail client_id
+	ConsentGiven     Action = "consent.given"      // detail client_id, scope
+	ConsentRemoved   Action = "consent.removed"    // detail client_id
+	CodeReused       Action = "code.reused"        // detail client_id: its session is ended
+	DeviceApproved   Action = "device.approved"    // detail client_id, scope
+	DeviceDenied     Action = "device.denied"      // detail client_id
+	TokenRevoked     Action = "token.revoked"      // one without a session; detail client_id, jti
+	TokenExchanged   Action = "token.exchanged"    // detail client_id, actor, resource
+	FactorAdded      Action = "factor.added"       // detail kind
+	FactorRemoved    Action = "factor.removed"     // detail kind
+	FactorRefused    Action = "factor.refused"     // a wrong or used code, at most one event an address and minute
+	RecoveryUsed     Action = "recovery_code.used" // detail left
+	RecoveryRenewed  Action = "recovery_codes.renewed"
+	StoreRestored    Action = "store.restored" // by a backup or a dump; detail sessions, and what of the backup is known
 )

@@ -75,6 +75,9 @@ type Error struct {
 	// Sentence names the message in the catalogue (internal/web) that tells a
 	// person what was wrong and what to do; empty means Code.
 	Sentence string
+	// Description says to a developer, in English and ASCII, what was wrong and what to do: the error_description of the
+	// protocol endpoints (RFC 6749 section 5.2). It is shown, so it holds nothing secret.
+	Description string
 	// Params fill the sentence. They are shown, so they hold nothing secret.
 	Params map[string]string
 	// Field is the request field at fault, empty where there is none.
@@ -105,6 +108,9 @@ func InvalidField(field, sentence string) *Error {
 // Error implements error; it is for logs.
 func (e *Error) Error() string {
 	s := e.Code
+	if e.Description != "" {
+		s += ": " + e.Description
+	}
 	if e.Field != "" {
 		s += " (" + e.Field + ")"
 	}

@@ -55,6 +55,13 @@ func (k Kind) known() bool {
 	return false
 }
 
+// Place is where a session or a token without one stands in a status list (draft-ietf-oauth-status-list section 6.2).
+// The zero Place is none: lists are numbered from 1.
+type Place struct {
+	List int64
+	Bit  int
+}
+
 // Entry is one row of the list.
 type Entry struct {
 	Seq       int64 // assigned by the store, ascending

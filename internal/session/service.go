@@ -13,6 +13,7 @@ import (
 	"github.com/sandi-auth/sandi/internal/account"
 	"github.com/sandi-auth/sandi/internal/audit"
 	"github.com/sandi-auth/sandi/internal/problem"
+	"github.com/sandi-auth/sandi/internal/revocation"
 )
 
 // Config is what New needs. Store, MACKeys, Limits and Absolute are required.
@@ -29,6 +30,8 @@ type Config struct {
 	Absolute time.Duration
 	// MaxPerUser ends a user's oldest sign-in beyond it; zero means 100.
 	MaxPerUser int
+	// Status gives a session, which lives until expires, its place in a status list; nil for no such lists.
+	Status func(ctx context.Context, expires time.Time) (revocation.Place, error)
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -41,6 +44,7 @@ type Service struct {
 	limits   Limits
 	absolute time.Duration
 	max      int
+	status   func(ctx context.Context, expires time.Time) (revocation.Place, error)
 	now      func() time.Time
 }
 
@@ -64,7 +68,10 @@ func New(c Config) (*Service, error) {
 	}
 	s := &Service{
 		store: c.Store, keys: slices.Clone(c.MACKeys), current: c.Current, limits: c.Limits, absolute: c.Absolute,
-		max: cmp.Or(c.MaxPerUser, 100), now: c.Now,
+		max: cmp.Or(c.MaxPerUser, 100), status: c.Status, now: c.Now,
+	}
+	if s.status == nil {
+		s.status = func(context.Context, time.Time) (revocation.Place, error) { return revocation.Place{}, nil }
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -110,9 +117,45 @@ type Login struct {
 	AMR       []string // RFC 8176
 	ACR       string
 	JKT       string // DPoP key thumbprint to bind the refresh token to; empty: unbound
+	// Parent is the sign-in that a grant is made from; zero for a sign-in.
+	Parent   ID
+	Audience []string // of its access tokens; empty: the server's own
+	Details  string   // see Session.Details
+	Notify   bool     // see Session.Notify
+	// AuthTime is when the user proved who they are; zero: now.
+	AuthTime time.Time
+	// Idle and Absolute are its own limits; zero: the server's.
+	Idle, Absolute time.Duration
 	// Replaces is a session whose sign-in, with its grants, this one takes the place of; zero for
 	// none. It may be another user's: the caller proves that the browser held it, by Owner.
 	Replaces ID
+}
+
+// Draft is a session that is not begun yet, and the refresh token that will be its first: for who inserts it
+// together with something else, in one transaction. Errors are Begin's.
+func (s *Service) Draft(ctx context.Context, l Login, from audit.From) (Session, Refresh, error) {
+	signer, err := s.signer()
+	if err != nil {
+		return Session{}, "", err
+	}
+	now := s.instant()
+	c := contents{id: NewID()}
+	rand.Read(c.secret[:])
+	absolute := cmp.Or(l.Absolute, s.absolute)
+	row := Session{
+		ID: c.id, Parent: l.Parent, Subject: l.User.Subject, ClientID: l.ClientID, JKT: l.JKT, SecretHash: c.secretHash(),
+		CredentialVersion: l.User.CredentialVersion, Transport: l.Transport, Scope: l.Scope, Audience: l.Audience, Details: l.Details,
+		AuthTime: l.AuthTime, AMR: l.AMR, ACR: l.ACR, Notify: l.Notify,
+		UserAgent: from.UserAgent, Address: from.Address,
+		CreatedAt: now, LastUsedAt: now, IdleExpiresAt: now.Add(min(cmp.Or(l.Idle, s.limits.Idle), absolute)), ExpiresAt: now.Add(absolute),
+	}
+	if row.AuthTime.IsZero() {
+		row.AuthTime = now
+	}
+	if row.Status, err = s.status(ctx, row.ExpiresAt); err != nil {
+		return Session{}, "", err
+	}
+	return row, signer.encode(c), nil
 }
 
 // Begin starts a session and returns it, its first refresh token, and the user as
@@ -120,19 +163,9 @@ type Login struct {
 // replaces ends if it begins, and only then. A user who was disabled or changed the
 // password since the credentials were verified is problem.Unauthenticated, wrapping ErrUserGone.
 func (s *Service) Begin(ctx context.Context, l Login, from audit.From) (Session, Refresh, account.User, error) {
-	signer, err := s.signer()
+	row, refresh, err := s.Draft(ctx, l, from)
 	if err != nil {
 		return Session{}, "", account.User{}, err
-	}
-	now := s.instant()
-	c := contents{id: NewID()}
-	rand.Read(c.secret[:])
-	row := Session{
-		ID: c.id, Subject: l.User.Subject, ClientID: l.ClientID, JKT: l.JKT, SecretHash: c.secretHash(),
-		CredentialVersion: l.User.CredentialVersion, Transport: l.Transport, Scope: l.Scope,
-		AuthTime: now, AMR: l.AMR, ACR: l.ACR,
-		UserAgent: from.UserAgent, Address: from.Address,
-		CreatedAt: now, LastUsedAt: now, IdleExpiresAt: now.Add(min(s.limits.Idle, s.absolute)), ExpiresAt: now.Add(s.absolute),
 	}
 	from.Actor = cmp.Or(from.Actor, l.User.Subject)
 	b, err := s.store.BeginSession(ctx, row, l.Replaces, s.max, audit.Event{Action: audit.SessionBegun, From: from})
@@ -142,7 +175,7 @@ func (s *Service) Begin(ctx context.Context, l Login, from audit.From) (Session,
 	if err != nil {
 		return Session{}, "", account.User{}, err
 	}
-	return b.Session, signer.encode(c), b.User, nil
+	return b.Session, refresh, b.User, nil
 }
 
 // Result is a refresh that was granted: the session and user as they are now,
@@ -159,6 +192,19 @@ type Result struct {
 // invalid_grant (RFC 6749 section 5.2), wrapping ErrReused where a newer one had
 // been issued, which ends the session, and ErrInvalidGrant otherwise.
 func (s *Service) Rotate(ctx context.Context, token, clientID, jkt string, from audit.From) (Result, error) {
+	return s.RotateUnder(ctx, token, Terms{ClientID: clientID, JKT: jkt}, from)
+}
+
+// Terms are who presents a refresh token, and the client's own rules.
+type Terms struct {
+	ClientID string
+	JKT      string        // thumbprint of the DPoP key that was proven, where the session is bound to one
+	Idle     time.Duration // zero: the server's
+	Keep     bool          // answer with the same refresh token
+}
+
+// RotateUnder is Rotate with the rules of a client.
+func (s *Service) RotateUnder(ctx context.Context, token string, t Terms, from audit.From) (Result, error) {
 	signer, err := s.signer()
 	if err != nil {
 		return Result{}, err
@@ -167,8 +213,11 @@ func (s *Service) Rotate(ctx context.Context, token, clientID, jkt string, from 
 	if err != nil {
 		return Result{}, err
 	}
-	p := Presented{ID: c.id, Generation: c.generation, SecretHash: c.secretHash(), ClientID: clientID, JKT: jkt}
-	r, err := s.store.RotateSession(ctx, p, s.limits,
+	p := Presented{ID: c.id, Generation: c.generation, SecretHash: c.secretHash(), ClientID: t.ClientID, JKT: t.JKT}
+	limits := s.limits
+	limits.Idle = cmp.Or(t.Idle, limits.Idle)
+	limits.Rotate = limits.Rotate && !t.Keep
+	r, err := s.store.RotateSession(ctx, p, limits,
 		audit.Event{Action: audit.RefreshReused, From: from},
 		audit.Event{Action: audit.RolledForward, From: from})
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sandi-auth/sandi/internal/audit"
+	"github.com/sandi-auth/sandi/internal/revocation"
 )
 
 // ID is a session's 128-bit random id. Its text form, 22 characters of
@@ -54,18 +55,25 @@ type Session struct {
 	CredentialVersion int64    // of the user, when the session began or the password change that kept it
 	Transport         string   // "bearer", "cookie" or "both"
 	Scope             string
-	AuthTime          time.Time // when the user last proved who they are
-	AMR               []string  // RFC 8176
-	ACR               string
-	UserAgent         string
-	Address           string
-	CreatedAt         time.Time
-	RotatedAt         time.Time // zero when never rotated
-	LastUsedAt        time.Time
-	IdleExpiresAt     time.Time
-	ExpiresAt         time.Time
-	EndedAt           time.Time // zero while it is not ended; IdleExpiresAt is then not later
-	EndReason         string
+	Audience          []string // of its access tokens; empty: the server's own
+	// Details are what package oauth needs again at a refresh, as JSON; empty for none.
+	Details       string
+	AuthTime      time.Time // when the user last proved who they are
+	AMR           []string  // RFC 8176
+	ACR           string
+	UserAgent     string
+	Address       string
+	CreatedAt     time.Time
+	RotatedAt     time.Time // zero when never rotated
+	LastUsedAt    time.Time
+	IdleExpiresAt time.Time
+	ExpiresAt     time.Time
+	EndedAt       time.Time // zero while it is not ended; IdleExpiresAt is then not later
+	EndReason     string
+	// Status is its place in a status list, which its access tokens name; zero for none.
+	Status revocation.Place
+	// Notify says that the client is told when the sign-in that this is a grant of ends.
+	Notify bool
 }
 
 // Alive says that the session itself has neither ended nor expired. Whether its
@@ -82,7 +90,15 @@ const (
 	PasswordChanged = "password_changed"
 	UserDisabled    = "user_disabled"
 	Replaced        = "replaced" // by another login of the same browser
+	CodeReused      = "code_reused"
+	RevokedByClient = "revoked_by_client" // RFC 7009
+	ConsentRemoved  = "consent_removed"
+	ClientRemoved   = "client_removed"
 )
+
+// Browser is the ClientID of the sign-ins that browsers hold at this server itself: what they carry refreshes nothing.
+// No client may have it as its id, and no user as a name.
+const Browser = "sandi-browser"
 
 // Errors of this package and of every Store.
 var (

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
@@ -66,8 +67,14 @@ type Access struct {
 	Fresh    bool     // from a login, not from a refresh
 	AMR      []string // RFC 8176
 	ACR      string
-	CSRF     string // the value that a page must send back, where the token travels in a cookie
-	JKT      string // thumbprint of the DPoP key that the token is bound to
+	CSRF     string        // the value that a page must send back, where the token travels in a cookie
+	JKT      string        // thumbprint of the DPoP key that the token is bound to
+	X5T      string        // SHA-256 thumbprint of the client's certificate that the token is bound to (RFC 8705 section 3)
+	Audience []string      // default the configured one
+	Lifetime time.Duration // in whole seconds; default the configured one
+	Actor    any           // act, who acts for the subject (RFC 8693 section 4.1); nil for nobody
+	MayAct   any           // may_act, who may (RFC 8693 section 4.4)
+	Status   *Status       // its place in a status list; nil for none
 	// At is the instant of the transaction that permits the token: iat, and what exp counts from.
 	At time.Time
 	// NotAfter is when the session ends for good; the token does not outlive it. Zero: no such end.
@@ -94,11 +101,25 @@ type claims struct {
 	Type      string        `json:"type"`
 	Fresh     bool          `json:"fresh"`
 	CSRF      string        `json:"csrf,omitempty"`
-	Confirm   *confirmation `json:"cnf,omitempty"` // RFC 9449 section 6.1
+	Confirm   *confirmation `json:"cnf,omitempty"` // RFC 9449 section 6.1, RFC 8705 section 3.1
+	Actor     any           `json:"act,omitempty"`
+	MayAct    any           `json:"may_act,omitempty"`
+	Status    *status       `json:"status,omitempty"`
 }
 
 type confirmation struct {
-	JKT string `json:"jkt"`
+	JKT string `json:"jkt,omitempty"`
+	X5T string `json:"x5t#S256,omitempty"`
+}
+
+// Status is a place in a status list (draft-ietf-oauth-status-list section 6.2).
+type Status struct {
+	Index int    `json:"idx"`
+	URI   string `json:"uri"`
+}
+
+type status struct {
+	List *Status `json:"status_list"`
 }
 
 // Access signs an access token and says for how many whole seconds it is good.
@@ -121,22 +142,43 @@ func (m *Minter) Access(a Access) (string, time.Duration, error) {
 // life is how long the token is good: the configured lifetime, or until its session's end, in whole seconds and at
 // least one.
 func (m *Minter) life(a Access) time.Duration {
+	life := cmp.Or(a.Lifetime, m.cfg.Lifetime)
 	if a.NotAfter.IsZero() {
-		return m.cfg.Lifetime
+		return life
 	}
-	return max(time.Second, min(m.cfg.Lifetime, a.NotAfter.Sub(a.At).Truncate(time.Second)))
+	return max(time.Second, min(life, a.NotAfter.Sub(a.At).Truncate(time.Second)))
 }
+
+// Sign signs claims of another kind: an ID token, a logout token, a status list. typ says which (RFC 8725 section 3.11).
+func (m *Minter) Sign(typ string, claims any) (string, error) {
+	signed, err := jwt.Sign(m.cfg.Signer(), typ, claims)
+	if err != nil {
+		return "", fmt.Errorf("sign %s: %w", typ, err)
+	}
+	return signed, nil
+}
+
+// Algorithm is that of what is signed now.
+func (m *Minter) Algorithm() jwt.Algorithm { return m.cfg.Signer().Algorithm() }
 
 func (m *Minter) claims(a Access) claims {
 	at := a.At.Unix()
+	audience := m.cfg.Audience
+	if len(a.Audience) > 0 {
+		audience = a.Audience
+	}
 	c := claims{
-		Issuer: m.cfg.Issuer, Subject: a.Subject, Audience: m.cfg.Audience,
+		Issuer: m.cfg.Issuer, Subject: a.Subject, Audience: audience,
 		Expires: at + int64(m.life(a)/time.Second), IssuedAt: at, NotBefore: min(at, m.cfg.Now().Unix()), ID: newID(),
 		ClientID: a.ClientID, Scope: a.Scope, Session: a.Session, Roles: a.Roles,
 		AMR: a.AMR, ACR: a.ACR, Type: "access", Fresh: a.Fresh, CSRF: a.CSRF,
+		Actor: a.Actor, MayAct: a.MayAct,
 	}
-	if len(m.cfg.Audience) == 1 {
-		c.Audience = m.cfg.Audience[0]
+	if a.Status != nil {
+		c.Status = &status{a.Status}
+	}
+	if len(audience) == 1 {
+		c.Audience = audience[0]
 	}
 	if c.ClientID == "" {
 		c.ClientID = FirstParty
@@ -144,8 +186,8 @@ func (m *Minter) claims(a Access) claims {
 	if !a.AuthTime.IsZero() {
 		c.AuthTime = a.AuthTime.Unix()
 	}
-	if a.JKT != "" {
-		c.Confirm = &confirmation{a.JKT}
+	if a.JKT != "" || a.X5T != "" {
+		c.Confirm = &confirmation{a.JKT, a.X5T}
 	}
 	return c
 }

@@ -34,9 +34,7 @@ type failure struct {
 // *problem.Error is a 500 whose cause only the log sees.
 func (s *Web) WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	e := problem.From(err)
-	q := info(r.Context())
-	q.refusal = e.Error()
-	s.metrics.refused.WithLabelValues(e.Code).Inc()
+	s.Note(r, e)
 	h := w.Header()
 	h.Add("Vary", "Accept-Language")
 	h.Set("Cache-Control", "no-store")
@@ -49,7 +47,7 @@ func (s *Web) WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	body := failure{Error: e.Code, Msg: s.sentence(r, e), Field: e.Field}
 	if e.Kind.Status() >= 500 {
-		body.RequestID = q.id
+		body.RequestID = RequestID(r.Context())
 	}
 	if err := JSON(w, e.Kind.Status(), body); err != nil {
 		panic(err) // strings always marshal
