@@ -56,7 +56,7 @@ var house = []struct {
 	{"internal/demo", row{house: "guard internal/problem internal/web"}},
 	{"internal/store", row{
 		"internal/gaps internal/problem internal/audit internal/revocation internal/key internal/account internal/session internal/oauth internal/demo",
-		"modernc.org/sqlite github.com/jackc/pgx/v5 github.com/go-sql-driver/mysql github.com/pressly/goose/v3",
+		"modernc.org/sqlite github.com/jackc/pgx/v5 github.com/go-sql-driver/mysql github.com/pressly/goose/v3 golang.org/x/sync",
 	}},
 	{"internal/server", row{
 		"jwt guard internal/gaps internal/problem internal/config internal/web internal/cluster internal/audit internal/revocation internal/key " +

@@ -5,9 +5,12 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/sandi-auth/sandi/internal/gaps"
 	"github.com/sandi-auth/sandi/internal/revocation"
@@ -99,17 +102,23 @@ func (db *DB) revocations(ctx context.Context, after int64, limit int) (p revoca
 
 var errReplaced = errors.New("history was replaced while it was read")
 
-// manyRevocations reads on from p by a statement that costs half as much an entry. The epoch, read again after
-// it, says that what it read is of the same history: errReplaced otherwise.
+// manyRevocations reads on from p by statements that cost half as much an entry, two at once, for a node that starts waits for them.
+// The epoch, read again after them, says that what they read is of the same history: errReplaced otherwise.
 func (db *DB) manyRevocations(ctx context.Context, p revocation.Page, limit int) (revocation.Page, error) {
-	n := len(p.Entries)
-	p.Entries = slices.Grow(p.Entries, limit-n)
-	var row revocationRow
-	err := each(ctx, db.readers, func(r *sql.Rows) error {
-		err := row.scan(r)
-		p.Entries = append(p.Entries, row.entry())
+	from, more := p.Entries[len(p.Entries)-1].Seq, limit-len(p.Entries)
+	middle, to := from+int64(more/2), from+int64(more) // more entries at most stand here, fewer where numbers are missing
+	p.Entries = slices.Grow(p.Entries, more)
+	var second []revocation.Entry
+	g, both := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		second, err = db.appendRevocations(both, make([]revocation.Entry, 0, more-more/2), middle, to, more)
 		return err
-	}, `SELECT seq, kind, handle, not_before, expires_at FROM revocations WHERE seq > ? ORDER BY seq LIMIT ?`, p.Entries[n-1].Seq, limit-n)
+	})
+	first, err := db.appendRevocations(both, p.Entries, from, middle, more)
+	if err = cmp.Or(g.Wait(), err); err == nil {
+		p.Entries = append(first, second...)
+		p.Entries, err = db.appendRevocations(ctx, p.Entries, to, math.MaxInt64, limit-len(p.Entries))
+	}
 	if err != nil {
 		return p, err
 	}
@@ -119,6 +128,20 @@ func (db *DB) manyRevocations(ctx context.Context, p revocation.Page, limit int)
 	}
 	p.Head = end.Head
 	return p, err
+}
+
+// appendRevocations reads at most limit entries after one Seq and up to another.
+func (db *DB) appendRevocations(ctx context.Context, entries []revocation.Entry, after, to int64, limit int) ([]revocation.Entry, error) {
+	if limit <= 0 {
+		return entries, nil
+	}
+	var row revocationRow
+	err := each(ctx, db.readers, func(r *sql.Rows) error {
+		err := row.scan(r)
+		entries = append(entries, row.entry())
+		return err
+	}, `SELECT seq, kind, handle, not_before, expires_at FROM revocations WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?`, after, to, limit)
+	return entries, err
 }
 
 // revocationRow is a row as it is read a million times when a node starts: its kind costs no allocation.
