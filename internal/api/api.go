@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -96,7 +97,7 @@ func NoCORS(prefixes []string) (paths []string) {
 
 // Routes mounts the surface under each of its prefixes.
 func (a *API) Routes(mux *http.ServeMux) {
-	require := a.Guard.Require()
+	require := a.Guard.Require(firstParty)
 	for _, prefix := range a.Prefixes {
 		prefix = strings.TrimSuffix(prefix, "/")
 		open := func(method, path string, h web.Handler) {
@@ -119,6 +120,16 @@ func (a *API) Routes(mux *http.ServeMux) {
 		guarded("DELETE", "/account/sessions/{id}", a.endSession)
 	}
 }
+
+// firstParty keeps the tokens of OAuth clients out: what a user allowed a client is never the account itself.
+var firstParty = guard.Claim("client_id", func(_ context.Context, t *guard.Token) error {
+	if t.ClientID() != token.FirstParty {
+		return errForeign
+	}
+	return nil
+})
+
+var errForeign = errors.New("token of an OAuth client, which ends its own grant at the revocation endpoint")
 
 // sameOrigin refuses what a browser sends for a page of another origin, so that no page can log its
 // visitor in under another name or spend an ambient cookie.

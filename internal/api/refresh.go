@@ -130,7 +130,7 @@ func (a *API) logout(w http.ResponseWriter, r *http.Request) error {
 		return wrongType()
 	}
 	if !session.IsRefresh(p.token) {
-		a.Guard.Require()(a.Web.Handle(a.logoutByAccess)).ServeHTTP(w, r) // 3
+		a.Guard.Require(firstParty)(a.Web.Handle(a.logoutByAccess)).ServeHTTP(w, r) // 3
 		return nil
 	}
 	if err := a.checkAmbient(r, p); err != nil { // 3
@@ -139,6 +139,9 @@ func (a *API) logout(w http.ResponseWriter, r *http.Request) error {
 	s, err := a.Sessions.Owner(r.Context(), p.token) // 5
 	if err != nil {
 		return err
+	}
+	if s.ClientID != "" {
+		return problem.Wrap(problem.Forbidden, "forbidden", errForeign)
 	}
 	web.SetSubject(r.Context(), s.Subject)
 	return a.goodbye(w, r, s.ID, s.Subject)
