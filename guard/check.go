@@ -51,12 +51,26 @@ func (g *Guard) decide(r *http.Request, p *policy) (*Token, *Error) {
 		}
 		return nil, &Error{Reason: TokenMissing, Cause: cred.missing, hint: p.overlooked(r)}
 	}
+	t, err := g.admit(r, p, cred)
+	if err != nil {
+		err.dpop = cred.dpop
+	}
+	return t, err
+}
+
+// admit judges a request that brought a credential.
+func (g *Guard) admit(r *http.Request, p *policy, cred credential) (*Token, *Error) {
 	t, at, err := g.verify(r.Context(), p, cred.token)
 	if err != nil && p.expiredIsNone && errors.Is(err, jwt.ErrExpired) {
 		return nil, nil
 	}
 	if err != nil {
 		return t, err
+	}
+	if t.bound || cred.dpop {
+		if err := g.checkBound(r, cred, t); err != nil {
+			return t, err
+		}
 	}
 	if cred.ambient {
 		if err := g.cfg.Cookie.checkCSRF(r, t); err != nil {
@@ -70,7 +84,7 @@ func (g *Guard) decide(r *http.Request, p *policy) (*Token, *Error) {
 }
 
 // verify says what the token is: genuine, alive at the time it returns, and of the kind that the
-// route wants.
+// route wants. Whether its sender has the key that it may be bound to is not said yet.
 func (g *Guard) verify(ctx context.Context, p *policy, token string) (*Token, time.Time, *Error) {
 	t, at, err := p.verifier.Verify(ctx, token)
 	if err != nil && strings.HasPrefix(token, refreshPrefix) {
@@ -87,9 +101,6 @@ func (g *Guard) verify(ctx context.Context, p *policy, token string) (*Token, ti
 	if p.wrongKind(t, g.cfg.InsecureAnyType) {
 		return t, at, g.inFlask(p, token, refuse(TokenWrongType, errKind))
 	}
-	if t.bound { // RFC 7800: whoever holds it must prove a key as well
-		return t, at, refuse(TokenInvalid, errBound)
-	}
 	return t, at, nil
 }
 
@@ -104,10 +115,7 @@ func (g *Guard) judge(ctx context.Context, p *policy, t *Token, at time.Time) *E
 	return g.spend(ctx, p, t)
 }
 
-var (
-	errKind  = errors.New("token is of another kind")
-	errBound = errors.New("token is bound to a key and is not a bearer token")
-)
+var errKind = errors.New("token is of another kind")
 
 // refreshPrefix begins the opaque refresh tokens of a Sandi server: sending one
 // where an access token belongs is a common slip, and worth its own answer.

@@ -29,7 +29,7 @@
 //
 // The body is {"error": reason, "msg": sentence}, the sentence in English,
 // Indonesian or Traditional Chinese by Accept-Language. WWW-Authenticate carries
-// the code of RFC 6750 section 3.1 or RFC 9470 section 3.
+// the code of RFC 6750 section 3.1, RFC 9470 section 3 or RFC 9449 section 7.1.
 //
 //	reason                   status  code in WWW-Authenticate
 //	token_missing            401     none (RFC 6750 section 3.1)
@@ -39,13 +39,17 @@
 //	token_revoked            401     invalid_token
 //	token_wrong_type         401     invalid_token
 //	token_not_fresh          401     insufficient_user_authentication, max_age
+//	step_up_required         401     insufficient_user_authentication, acr_values
+//	invalid_dpop_proof       401     invalid_dpop_proof
+//	use_dpop_nonce           401     use_dpop_nonce; DPoP-Nonce
 //	csrf_failed              403     no challenge: another token would not help
 //	forbidden                403     insufficient_scope, scope
 //	invalid_request          400     invalid_request (413 for too large a body)
 //	temporarily_unavailable  503     no challenge; Retry-After
 //
-// Checks run in the order: credential, token, kind, CSRF value, revocation,
-// roles, scopes, freshness, claim checks, and last a one-time token is spent.
+// Checks run in the order: credential, token, kind, proof of its key, CSRF value,
+// revocation, roles, scopes, freshness, context (ACR), claim checks, and last a
+// one-time token is spent.
 // The first that fails is the answer. ErrorWriters replaces the answer of single
 // reasons, Error.Hint tells a developer what is likely wrong, and a function of
 // the program's own that panics is a refusal like any other.
@@ -55,17 +59,24 @@
 //
 // # Routes
 //
-// Requirements compose: Optional, OptionalExpired, Fresh, Refresh, Role, Scope,
-// Type, OneTime, Claim, SkipRevocation, From, OnError. Except turns it round: a
+// Requirements compose: Optional, OptionalExpired, Fresh, ACR, Refresh, Role,
+// Scope, Type, OneTime, Claim, SkipRevocation, From, OnError. Except turns it round: a
 // guard before a whole mux, and the routes that need no token named.
 //
 // # Ending tokens early
 //
 // Config.Revocations is asked about every token. A RevocationList is filled by
 // the program, with End where somebody signs out, or kept equal to a Sandi
-// server's by a Follower; AnyRevocation asks several. Lifetime is a
+// server's by a Follower; StatusLists are what any issuer publishes (Token Status
+// List); AnyRevocation asks several. Lifetime is a
 // context that ends when the token does, for sockets and streams, and Extend
 // gives it a newer one.
+//
+// # Tokens bound to a key
+//
+// Config.DPoP takes tokens that count only with a proof of the client's key (RFC
+// 9449), and Config.MutualTLS those that count only with the client's certificate
+// (RFC 8705). Neither passes as a bearer token, which is what a thief has.
 //
 // # Issuing
 //
@@ -76,6 +87,6 @@
 // # What is refused though it verifies
 //
 // A refresh token where an access token is wanted and the reverse; any other
-// typ, an ID token among them; a token bound to a key (claim cnf), which is not
-// a bearer token and of which possession cannot be proved here.
+// typ, an ID token among them; a token bound to a key (claim cnf) without the
+// proof that this asks for.
 package guard

@@ -26,6 +26,9 @@ const (
 	TokenRevoked     Reason = "token_revoked"           // by Config.Revocations
 	TokenWrongType   Reason = "token_wrong_type"        // genuine, and for another purpose
 	TokenNotFresh    Reason = "token_not_fresh"         // Fresh asks for a sign-in
+	StepUp           Reason = "step_up_required"        // ACR asks for a stronger sign-in
+	ProofInvalid     Reason = "invalid_dpop_proof"      // Config.DPoP finds the proof bad, or none
+	ProofNonce       Reason = "use_dpop_nonce"          // the proof needs the nonce that comes with the answer
 	CSRFFailed       Reason = "csrf_failed"             // a cookie without the CSRF value, or of another origin
 	Forbidden        Reason = "forbidden"               // a good token that may not do this
 	InvalidRequest   Reason = "invalid_request"         // several credentials, or one that cannot be read
@@ -44,9 +47,14 @@ type Error struct {
 	Cause error
 	// Scope is what the route asks for, sent with Forbidden.
 	Scope []string
-	// MaxAge is how long ago the sign-in may be, sent with TokenNotFresh when
-	// above 0, in whole seconds.
+	// MaxAge is how long ago the sign-in may be, sent with TokenNotFresh and StepUp
+	// when above 0, in whole seconds.
 	MaxAge time.Duration
+	// ACRValues are the authentication contexts that ACR asks for, one of them, sent
+	// with TokenNotFresh and StepUp as acr_values (RFC 9470 section 3).
+	ACRValues []string
+	// Nonce is sent with ProofNonce as DPoP-Nonce (RFC 9449 section 9).
+	Nonce string
 	// RetryAfter is sent with Unavailable, in whole seconds; default 5 s.
 	RetryAfter time.Duration
 	// Realm is the guard's, set by it.
@@ -54,6 +62,7 @@ type Error struct {
 
 	policy *policy // of the route that refused; for Hint
 	hint   string  // of what only the request could tell
+	dpop   bool    // the scheme of the request
 }
 
 func refuse(reason Reason, cause error) *Error { return &Error{Reason: reason, Cause: cause} }
@@ -116,7 +125,8 @@ func asForbidden(err error) *Error {
 // Status is the HTTP status of the refusal.
 func (e *Error) Status() int {
 	switch e.Reason {
-	case TokenMissing, TokenInvalid, TokenExpired, TokenNotYetValid, TokenRevoked, TokenWrongType, TokenNotFresh:
+	case TokenMissing, TokenInvalid, TokenExpired, TokenNotYetValid, TokenRevoked, TokenWrongType, TokenNotFresh,
+		StepUp, ProofInvalid, ProofNonce:
 		return http.StatusUnauthorized
 	case InvalidRequest:
 		if _, ok := errors.AsType[*http.MaxBytesError](e.Cause); ok {
@@ -129,20 +139,36 @@ func (e *Error) Status() int {
 	return http.StatusForbidden
 }
 
-// Challenge is the value for WWW-Authenticate by RFC 6750 section 3 and RFC
-// 9470 section 3, empty where a challenge would not help.
+// Challenge is the value for WWW-Authenticate by RFC 6750 section 3, RFC 9449
+// section 7.1 and RFC 9470 section 3, empty where a challenge would not help. A
+// guard with Config.DPoP names both schemes, that of the request first.
 func (e *Error) Challenge() string {
+	if e.Reason == CSRFFailed || e.Reason == Unavailable {
+		return ""
+	}
+	bearer, why := "Bearer realm="+quoted(e.Realm), e.parameters()
+	if e.policy == nil || e.policy.guard.cfg.DPoP == nil {
+		return bearer + why
+	}
+	dpop := "DPoP realm=" + quoted(e.Realm) + ", algs=" + quoted(e.policy.guard.cfg.DPoP.algs)
+	if e.dpop {
+		return dpop + why + ", " + bearer
+	}
+	return bearer + why + ", " + dpop
+}
+
+// parameters are what a challenge says of the refusal: nothing when nothing was sent (RFC 6750 section 3.1).
+func (e *Error) parameters() string {
 	var b strings.Builder
-	b.WriteString("Bearer realm=" + quoted(e.Realm))
 	switch e.Reason {
-	case TokenMissing: // RFC 6750 section 3.1: no code when nothing was sent
-		return b.String()
-	case CSRFFailed, Unavailable:
+	case TokenMissing:
 		return ""
 	case InvalidRequest:
 		b.WriteString(`, error="invalid_request"`)
-	case TokenNotFresh:
+	case TokenNotFresh, StepUp:
 		b.WriteString(`, error="insufficient_user_authentication"`)
+	case ProofInvalid, ProofNonce:
+		b.WriteString(", error=" + quoted(string(e.Reason)))
 	case TokenInvalid, TokenExpired, TokenNotYetValid, TokenRevoked, TokenWrongType:
 		b.WriteString(`, error="invalid_token"`)
 	default:
@@ -151,6 +177,9 @@ func (e *Error) Challenge() string {
 	b.WriteString(", error_description=" + quoted(e.Message("en")))
 	if len(e.Scope) > 0 {
 		b.WriteString(", scope=" + quoted(strings.Join(e.Scope, " ")))
+	}
+	if len(e.ACRValues) > 0 {
+		b.WriteString(", acr_values=" + quoted(strings.Join(e.ACRValues, " ")))
 	}
 	if e.MaxAge > 0 {
 		b.WriteString(`, max_age="` + seconds(e.MaxAge) + `"`)
@@ -213,6 +242,9 @@ func (e *Error) answer(w http.ResponseWriter, status int, body any) {
 	h := w.Header()
 	if c := e.Challenge(); c != "" {
 		h.Set("WWW-Authenticate", c)
+	}
+	if e.Nonce != "" {
+		setNonce(h, e.Nonce)
 	}
 	if e.Reason == Unavailable {
 		h.Set("Retry-After", seconds(cmp.Or(max(e.RetryAfter, 0), 5*time.Second)))

@@ -15,6 +15,7 @@ func reasons() []guard.Reason {
 	return []guard.Reason{
 		guard.TokenMissing, guard.TokenInvalid, guard.TokenExpired, guard.TokenNotYetValid, guard.TokenRevoked,
 		guard.TokenWrongType, guard.TokenNotFresh, guard.CSRFFailed, guard.Forbidden, guard.InvalidRequest, guard.Unavailable,
+		guard.StepUp, guard.ProofInvalid, guard.ProofNonce,
 	}
 }
 

@@ -47,6 +47,15 @@ type Config struct {
 	Cookie CookieConfig
 	// OnError writes refusals, default WriteError. See ErrorWriters.
 	OnError ErrorWriter
+	// DPoP accepts tokens that are bound to their client's key (claim cnf, member jkt) and come with
+	// a proof of it in a header DPoP, under the scheme DPoP (RFC 9449 section 7). It needs
+	// ProofsConfig.PublicURL. Default nil: they are refused. As Bearer they are refused in any case.
+	DPoP *Proofs
+	// MutualTLS accepts tokens that are bound to their client's TLS certificate (claim cnf, member
+	// x5t#S256; RFC 8705 section 3) from who shows it in this very connection: the listener asks for
+	// certificates, by tls.RequestClientCert at least, and no proxy ends TLS before it. Default
+	// false: they are refused.
+	MutualTLS bool
 	// Realm is the realm of challenges, default "api".
 	Realm string
 	// CacheSize is how many verified access tokens are remembered, so that the signature of each
@@ -125,6 +134,9 @@ func New(c Config) (*Guard, error) {
 	if err := g.cfg.findKeys(); err != nil {
 		return nil, fmt.Errorf("guard: %w", err)
 	}
+	if err := g.cfg.checkProofs(); err != nil {
+		return nil, fmt.Errorf("guard: %w", err)
+	}
 	access, err := g.verifier(g.cfg.Types, g.cfg.CacheSize)
 	if err != nil {
 		return nil, fmt.Errorf("guard: %w", err)
@@ -201,8 +213,10 @@ func (g *Guard) verifier(types []string, remember int) (*jwt.Cache[Token], error
 func (g *Guard) newToken(c *jwt.Claims) Token {
 	t := Token{
 		Claims: c, guard: g,
-		typ: c.Type(), kind: c.String("type"), kinded: c.Has("type"), bound: c.Has("cnf"),
+		typ: c.Type(), kind: c.String("type"), kinded: c.Has("type"),
+		status: readStatusPlace(c),
 	}
+	t.readConfirmation()
 	switch t.kind { // not as a part of the claims, which a look-up then need not read
 	case "access":
 		t.kind = "access"
@@ -244,6 +258,9 @@ func (g *Guard) Check(r *http.Request, reqs ...Requirement) (*Token, error) {
 func (g *Guard) CheckToken(ctx context.Context, token string, reqs ...Requirement) (*Token, error) {
 	p := g.compile(reqs)
 	t, at, err := g.verify(ctx, p, token)
+	if err == nil && t.bound { // nobody proves anything here
+		err = refuse(TokenInvalid, errBound)
+	}
 	if err == nil {
 		err = g.judge(ctx, p, t, at)
 	}
@@ -252,44 +269,4 @@ func (g *Guard) CheckToken(ctx context.Context, token string, reqs ...Requiremen
 		return nil, err
 	}
 	return t, nil
-}
-
-// WithIdentity is ctx with t as its Identity, for what Require does not stand before.
-func WithIdentity(ctx context.Context, t *Token) context.Context {
-	return context.WithValue(ctx, identityKey{}, t)
-}
-
-type handler struct {
-	guard  *Guard
-	policy *policy
-	next   http.Handler
-}
-
-// ServeHTTP implements http.Handler.
-func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	t, err := h.guard.check(r, h.policy)
-	if err != nil {
-		h.policy.onError(w, r, err)
-		return
-	}
-	if h.policy.cookie {
-		w.Header().Add("Vary", "Cookie")
-	}
-	if len(h.policy.query) > 0 && w.Header().Get("Cache-Control") == "" { // RFC 6750 section 2.3
-		w.Header().Set("Cache-Control", "private")
-	}
-	// A guard further out may have let somebody in whom this one did not find.
-	if t != nil || Identity(r.Context()) != nil {
-		r = r.WithContext(WithIdentity(r.Context(), t))
-	}
-	h.next.ServeHTTP(w, r)
-}
-
-type identityKey struct{}
-
-// Identity is the token that the innermost Require let in, nil when there was
-// none. The methods of a nil *Token answer with zero values.
-func Identity(ctx context.Context) *Token {
-	t, _ := ctx.Value(identityKey{}).(*Token)
-	return t
 }

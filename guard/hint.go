@@ -59,7 +59,14 @@ var hints = []struct {
 		}
 		return `this route takes no refresh tokens, no tokens whose claim type says something else than "access", and with typ "JWT" none without it`
 	}},
-	{errBound, always("the token is bound to a key (claim cnf, DPoP): this guard takes bearer tokens; have the client ask for one without DPoP")},
+	{errBound, always("the token is bound to a key or certificate (claim cnf), and this guard takes bearer tokens: set Config.DPoP or MutualTLS, or have the client ask for one that is not bound")},
+	{errNotBound, always("the token is not bound to a key, so no proof says anything of it: send it as Bearer, or have the client show its proof to the token endpoint")},
+	{errScheme, always("the token is bound to a DPoP key: send it as Authorization: DPoP, with a proof, and one bound to a certificate as Bearer (RFC 9449 section 7.2)")},
+	{errNoProof, always("there is no header DPoP beside the token (RFC 9449 section 7.1)")},
+	{errOtherKey, always("the proof is made with another key than the one whose thumbprint the token has (cnf.jkt)")},
+	{errNoCertificate, always("the connection has no client certificate: does the listener ask for one (tls.Config.ClientAuth), and does a proxy in front end TLS?")},
+	{errOtherCertificate, always("the connection's client certificate is not the one that the token is bound to (cnf.x5t#S256)")},
+	{ErrProof, always("compare the proof's htm, htu and iat with the request, ProofsConfig.PublicURL and this server's clock; each proof counts once")},
 	{jwt.ErrExpired, func(p *policy) string {
 		return fmt.Sprintf("the token's exp has come by this server's clock (leeway %v): the client should refresh; if it is new, compare the clocks", p.guard.cfg.Leeway)
 	}},
@@ -96,7 +103,12 @@ var hints = []struct {
 		}
 		return "more one-time tokens were used than ReplayMemoryConfig.Size before they expired"
 	}},
+	{errListHost, always("the token names a status list elsewhere: add the host to StatusListsConfig.Hosts if it is the issuer's")},
 	{ErrStale, always("nobody has called Touch on the revocation list in time: is its follower running, and does it reach the server?")},
+	{ErrProofNonce, always("ProofsConfig.RequireNonce: a client sends the nonce of the last answer; one that repeats the request with it gets through")},
+	{StepUp, func(p *policy) string {
+		return fmt.Sprintf("the claim acr must be one of %q", p.acr)
+	}},
 	{TokenNotFresh, always("the route asks for Fresh: the token is from a refresh, or the sign-in is too long ago; sign in again")},
 }
 

@@ -47,6 +47,21 @@ var sentences = map[Reason][len(languages)]string{
 		"Tindakan ini memerlukan login yang baru. Masuklah kembali lalu ulangi.",
 		"此操作需要最近一次的登入。請重新登入後再試一次。",
 	},
+	StepUp: {
+		"This action needs a stronger sign-in, for example with a second factor. Sign in that way and repeat it.",
+		"Tindakan ini memerlukan login yang lebih kuat, misalnya dengan faktor kedua. Masuklah dengan cara itu lalu ulangi.",
+		"此操作需要更高強度的登入,例如使用第二因素。請以該方式登入後再試一次。",
+	},
+	ProofInvalid: {
+		"The proof that the token is yours is missing or not valid. Make a new DPoP proof for this request.",
+		"Bukti bahwa token ini milik Anda tidak ada atau tidak sah. Buat DPoP proof baru untuk permintaan ini.",
+		"缺少持有權杖的證明,或證明無效。請為此請求建立新的 DPoP 證明。",
+	},
+	ProofNonce: {
+		"The proof needs the nonce of this answer. Repeat the request with it.",
+		"Bukti ini memerlukan nonce dari jawaban ini. Ulangi permintaan dengan nonce tersebut.",
+		"證明需要此回應所附的 nonce。請使用該 nonce 重新傳送請求。",
+	},
 	CSRFFailed: {
 		"The request could not be confirmed to come from this site. Reload the page and try again.",
 		"Permintaan ini tidak terbukti berasal dari situs ini. Muat ulang halaman lalu coba lagi.",

@@ -52,7 +52,7 @@ func (r *RemoteKeys) load(ctx context.Context) (*jwt.KeySet, time.Duration, erro
 	if err != nil {
 		return nil, 0, err
 	}
-	body, header, err := r.get(ctx, u)
+	body, header, err := getDocument(ctx, r.client, u, "application/json")
 	if err != nil {
 		return nil, 0, err
 	}
@@ -92,7 +92,7 @@ func (r *RemoteKeys) metadata(ctx context.Context, at string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	body, _, err := r.get(ctx, u)
+	body, _, err := getDocument(ctx, r.client, u, "application/json")
 	if err != nil {
 		return "", err
 	}
@@ -110,8 +110,8 @@ func (r *RemoteKeys) metadata(ctx context.Context, at string) (string, error) {
 	return where, nil
 }
 
-// get reads a document.
-func (r *RemoteKeys) get(ctx context.Context, u *url.URL) ([]byte, http.Header, error) {
+// getDocument reads a document of a type.
+func getDocument(ctx context.Context, client *http.Client, u *url.URL, accept string) ([]byte, http.Header, error) {
 	if u.Scheme == "http" {
 		ctx = context.WithValue(ctx, plainKey{}, true)
 	}
@@ -119,8 +119,8 @@ func (r *RemoteKeys) get(ctx context.Context, u *url.URL) ([]byte, http.Header, 
 	if err != nil {
 		return nil, nil, err
 	}
-	req.Header.Set("Accept", "application/json")
-	res, err := r.client.Do(req)
+	req.Header.Set("Accept", accept)
+	res, err := client.Do(req)
 	if err != nil {
 		if e, ok := errors.AsType[*url.Error](err); ok {
 			err = e.Err // without the URL, whose query may be secret

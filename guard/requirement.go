@@ -30,6 +30,7 @@ type policy struct {
 	once           bool // the token is spent
 	fresh          bool
 	within         time.Duration // 0: at any age
+	acr            []string      // one of them; empty: any
 	roles          [][]string    // of each, one
 	scopes         []string
 	checks         []claimCheck
@@ -235,7 +236,10 @@ func (p *policy) meet(ctx context.Context, t *Token, now func() time.Time) *Erro
 		}
 	}
 	if p.fresh && !p.isFresh(t, now) {
-		return &Error{Reason: TokenNotFresh, MaxAge: p.within}
+		return &Error{Reason: TokenNotFresh, MaxAge: p.within, ACRValues: p.acr}
+	}
+	if len(p.acr) > 0 && !slices.Contains(p.acr, t.String("acr")) {
+		return &Error{Reason: StepUp, MaxAge: p.within, ACRValues: p.acr}
 	}
 	for _, c := range p.checks {
 		if err := c.run(ctx, t); err != nil {

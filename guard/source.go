@@ -24,8 +24,9 @@ const (
 	bodySource
 )
 
-// FromHeader reads "Authorization: Bearer token" (RFC 6750 section 2.1). A
-// header of another scheme is no credential here.
+// FromHeader reads "Authorization: Bearer token" (RFC 6750 section 2.1), and
+// with Config.DPoP "Authorization: DPoP token" (RFC 9449 section 7.1). A header
+// of another scheme is no credential here.
 func FromHeader() Source { return Source{kind: headerSource} }
 
 // FromCookie reads the cookie that CookieConfig names, where no explicit
@@ -81,6 +82,7 @@ type credential struct {
 	token   string
 	found   bool
 	ambient bool
+	dpop    bool  // sent under that scheme
 	missing error // why nothing was found, where FlaskCompat says so
 }
 
@@ -106,7 +108,7 @@ func (p *policy) credential(r *http.Request, cookie *CookieConfig) (c credential
 		return p.flaskCredential(r, cookie)
 	}
 	if p.header {
-		err = c.readHeader(r.Header["Authorization"])
+		err = c.readHeader(r.Header["Authorization"], p.guard.cfg.DPoP != nil)
 	}
 	if err == nil && len(p.query) > 0 && r.URL.RawQuery != "" {
 		err = c.readPairs(r.URL.RawQuery, p.query)
@@ -131,7 +133,8 @@ func (p *policy) cookieName(c *CookieConfig) string {
 	return c.Access
 }
 
-func (c *credential) readHeader(values []string) *Error {
+// readHeader takes the scheme Bearer, and DPoP where there is who checks proofs.
+func (c *credential) readHeader(values []string, dpop bool) *Error {
 	if len(values) > 1 { // two lines may be read as either by what stands in between
 		return refuse(InvalidRequest, errTwoCredentials)
 	}
@@ -142,10 +145,11 @@ func (c *credential) readHeader(values []string) *Error {
 	if i := strings.IndexFunc(scheme, notLetter); i >= 0 {
 		scheme, rest = scheme[:i], scheme[i:]
 	}
-	if strings.EqualFold(scheme, "DPoP") { // an explicit credential, which no cookie rescues
+	c.dpop = strings.EqualFold(scheme, "DPoP")
+	if c.dpop && !dpop { // an explicit credential, which no cookie rescues
 		return refuse(TokenInvalid, errBound)
 	}
-	if !strings.EqualFold(scheme, "Bearer") { // RFC 9110 section 11.1; a proxy's Basic is none of ours
+	if !c.dpop && !strings.EqualFold(scheme, "Bearer") { // RFC 9110 section 11.1; a proxy's Basic is none of ours
 		return nil
 	}
 	token := strings.Trim(rest, " ")

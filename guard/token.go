@@ -18,12 +18,15 @@ import (
 type Token struct {
 	*jwt.Claims
 	// What follows is found once for each verification; it is zero in a token that a program made itself.
-	guard   *Guard  // whose verification it passed
-	handles handles // what a RevocationList looks up
-	typ     string  // the header's
-	kind    string  // the claim type
-	kinded  bool    // there is one
-	bound   bool    // claim cnf: to a key
+	guard   *Guard       // whose verification it passed
+	handles handles      // what a RevocationList looks up
+	typ     string       // the header's
+	kind    string       // the claim type
+	kinded  bool         // there is one
+	bound   bool         // claim cnf: to a key,
+	jkt     string       // the thumbprint of it where it is a DPoP key,
+	x5t     string       // and that of a certificate
+	status  *statusPlace // nil for none
 }
 
 // claims of a nil token are empty.

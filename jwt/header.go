@@ -6,7 +6,7 @@ import (
 )
 
 // The JOSE header (RFC 7515 section 4). Only alg, typ, kid and crit are read; jku, jwk, x5u and
-// x5c are never followed (RFC 8725 section 3.10).
+// x5c are never followed (RFC 8725 section 3.10), but for the jwk that VerifyEmbedded is asked to read.
 
 // Header is what a token says of itself before anything in it can be believed.
 type Header struct {
@@ -77,18 +77,23 @@ func decodeHeader(segment string) (string, error) {
 // parseHeader reads a header that no key recognised. critical are the extensions that the caller
 // understands.
 func parseHeader(segment string, critical []string) (Header, error) {
+	var o object
+	return readHeader(segment, critical, &o)
+}
+
+// readHeader is parseHeader for who needs other members as well.
+func readHeader(segment string, critical []string, o *object) (Header, error) {
 	text, err := decodeHeader(segment)
 	if err != nil {
 		return Header{}, err
 	}
-	var o object
-	if fault := scanObject(text, &o); fault != "" {
+	if fault := scanObject(text, o); fault != "" {
 		return Header{}, because(ErrMalformed, "header: %s", fault)
 	}
 	h := Header{}
 	for i := range o.n {
 		m := o.at(i)
-		if err := h.set(&o, m, critical); err != nil {
+		if err := h.set(o, m, critical); err != nil {
 			return Header{}, err
 		}
 	}
