@@ -47,6 +47,7 @@ type PasswordChange struct {
 // Store is where users are kept. Methods return ErrNotFound for an unknown
 // subject.
 type Store interface {
+	FactorStore
 	// CreateUser inserts u; ErrTaken when the subject exists.
 	CreateUser(ctx context.Context, u User, e audit.Event) error
 	User(ctx context.Context, subject string) (User, error)

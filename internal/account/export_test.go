@@ -21,3 +21,9 @@ func (g *gate) hold() (release func()) {
 
 // HashWork is the work of all hashes begun, memory in KiB times passes.
 func HashWork(s *Service) uint64 { return s.hasher.work.Load() }
+
+// TOTP is the code of a time step.
+func TOTP(key []byte, step int64, digits int) string { return totp(key, step, digits) }
+
+// ParseRecovery is parseRecovery.
+func ParseRecovery(code string) ([32]byte, bool) { return parseRecovery(code) }

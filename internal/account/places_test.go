@@ -23,7 +23,7 @@ func TestPlacesOutliveARestart(t *testing.T) {
 	budi := b.register(t, "budi")
 	now := b.clock.now()
 	s := session.Session{
-		ID: session.NewID(), Subject: "budi", CredentialVersion: budi.CredentialVersion, Address: "2001:db8:0:1::5",
+		ID: session.NewID(), Subject: "budi", CredentialVersion: budi.CredentialVersion, Address: "2001:db8:0:1::5", AMR: []string{"pwd"},
 		CreatedAt: now, IdleExpiresAt: now.Add(time.Hour), ExpiresAt: now.Add(time.Hour),
 	}
 	if _, err := b.db.BeginSession(t.Context(), s, session.ID{}, 0, audit.Event{}); err != nil {

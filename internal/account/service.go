@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,11 @@ type Config struct {
 	AccountFailures int           // free failures of a user from one address; default 5
 	AddressFailures int           // free failures from one address; default 30
 	MaxDelay        time.Duration // the longest wait; default 15 min
+
+	// Sealer encrypts the secrets of second factors. Nil: they can be removed, and neither made nor checked.
+	Sealer Sealer
+	// FactorIssuer is what authenticator applications show beside the username; default "Sandi".
+	FactorIssuer string
 }
 
 // Service is what can be done with users. It is safe for concurrent use.
@@ -45,6 +51,9 @@ type Service struct {
 	policy   *policy
 	throttle *throttle
 	refused  chan audit.Event
+
+	sealer       Sealer
+	factorIssuer string
 }
 
 // New checks the configuration and builds a Service.
@@ -69,6 +78,7 @@ func New(c Config) (*Service, error) {
 		policy:   newPolicy(c.MinLength, c.MaxLength, c.Words),
 		throttle: newThrottle(c),
 		refused:  make(chan audit.Event, 256),
+		sealer:   c.Sealer, factorIssuer: c.FactorIssuer,
 	}, nil
 }
 
@@ -88,6 +98,10 @@ func withDefaults(c Config) Config {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	if c.Sealer == nil {
+		c.Sealer = noSealer{}
+	}
+	c.FactorIssuer = cmp.Or(c.FactorIssuer, "Sandi")
 	return c
 }
 

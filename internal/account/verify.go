@@ -77,10 +77,15 @@ func (s *Service) noteRefusal(ctx context.Context, u User, network string, from 
 	if u.Disabled {
 		e.Detail["reason"] = "disabled"
 	}
+	s.note(ctx, e)
+}
+
+// note hands an event to Run.
+func (s *Service) note(ctx context.Context, e audit.Event) {
 	select {
 	case s.refused <- e:
 	default:
-		s.log.WarnContext(ctx, "login refusal not audited: too many at once", "subject", u.Subject, "address", from.Address)
+		s.log.WarnContext(ctx, "login refusal not audited: too many at once", "subject", e.Subject, "address", e.From.Address)
 	}
 }
 

@@ -39,6 +39,7 @@ const (
 	PasswordRehashed Action = "user.password_rehashed"
 	AdminBootstrap   Action = "admin.bootstrapped"
 	SessionBegun     Action = "session.begun"
+	SessionProved    Action = "session.proved" // its user proved again who they are
 	SessionEnded     Action = "session.ended"
 	RefreshReused    Action = "session.refresh_reused"
 	RolledForward    Action = "session.rolled_forward"
@@ -57,7 +58,7 @@ const (
 	DeviceApproved   Action = "device.approved"    // detail client_id, scope
 	DeviceDenied     Action = "device.denied"      // detail client_id
 	TokenRevoked     Action = "token.revoked"      // one without a session; detail client_id, jti
-	TokenExchanged   Action = "token.exchanged"    // detail client_id, actor, resource
+	TokenExchanged   Action = "token.exchanged"    // detail client_id, actor, resource, jti
 	FactorAdded      Action = "factor.added"       // detail kind
 	FactorRemoved    Action = "factor.removed"     // detail kind
 	FactorRefused    Action = "factor.refused"     // a wrong or used code, at most one event an address and minute

@@ -14,6 +14,7 @@ type Config struct {
 	Token      Token      `yaml:"token" doc:"What tokens look like and how long they live."`
 	Session    Session    `yaml:"session" doc:"Logins and their refresh tokens."`
 	Key        Key        `yaml:"key" doc:"Signing keys and the master key that encrypts them."`
+	OAuth      OAuth      `yaml:"oauth" doc:"OAuth 2.0 and OpenID Connect: clients, what they may ask for, and for how long."`
 	API        API        `yaml:"api" doc:"The first-party API: register, login, refresh, logout, account."`
 	Cookie     Cookie     `yaml:"cookie" doc:"Names of the cookies of a login by cookie."`
 	Password   Password   `yaml:"password" doc:"How passwords are judged and hashed (argon2id)."`
@@ -138,13 +139,17 @@ type Log struct {
 // stand for what Resolved fills in.
 func Default() Config {
 	return Config{
-		Data:     "./sandi-data",
-		Listen:   Listen{Addr: "127.0.0.1:8080", TLSClientAuth: "none", MaxConnections: 10_000, ShutdownTimeout: 15 * time.Second},
-		Admin:    Admin{Addr: "127.0.0.1:9090", TLSClientAuth: "none"},
-		Store:    Store{MaxConnections: 20},
-		Token:    Token{Profile: "sandi", Algorithm: "ES256"},
-		Session:  Session{RetryWindow: 10 * time.Second, MaxPerUser: 100},
-		Key:      Key{RotateEvery: 30 * day, JWKSMaxAge: 5 * time.Minute},
+		Data:    "./sandi-data",
+		Listen:  Listen{Addr: "127.0.0.1:8080", TLSClientAuth: "none", MaxConnections: 10_000, ShutdownTimeout: 15 * time.Second},
+		Admin:   Admin{Addr: "127.0.0.1:9090", TLSClientAuth: "none"},
+		Store:   Store{MaxConnections: 20},
+		Token:   Token{Profile: "sandi", Algorithm: "ES256"},
+		Session: Session{RetryWindow: 10 * time.Second, MaxPerUser: 100},
+		Key:     Key{RotateEvery: 30 * day, JWKSMaxAge: 5 * time.Minute},
+		OAuth: OAuth{
+			CodeLifetime: time.Minute, RequestLifetime: 15 * time.Minute, PushedLifetime: 90 * time.Second, DeviceLifetime: 10 * time.Minute,
+			BrowserIdle: 24 * time.Hour, BrowserAbsolute: 14 * day, StatusLists: true, RequireDPoPNonce: true,
+		},
 		API:      API{Prefixes: []string{"/api/auth"}, Transport: "bearer", Registration: "closed"},
 		Password: Password{MemoryKiB: 19456, Iterations: 2, Parallelism: 1, Queue: 64, MinLength: 8, MaxLength: 1024},
 		Throttle: Throttle{AccountFailures: 5, AddressFailures: 30, MaxDelay: 15 * time.Minute},

@@ -4,6 +4,9 @@
 //
 //	Default ──> file (YAML) ──> SANDI_... ──> flags ──> Resolved ──> Validate
 //
+// A field is a setting, a section of them, or a list of sections (oauth.clients), which only the file can hold. What another
+// package knows of the right values it says as a Judge, so that its faults are told with the rest, each with its place.
+//
 // Each field's tags say all there is to know about it, so that reading,
 // checking, printing and documenting it need no second list:
 //

@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,6 +31,25 @@ func (f field) env() string {
 
 func (f field) section() bool { return f.value.Kind() == reflect.Struct }
 
+// list says that f is a list of sections.
+func (f field) list() bool {
+	return f.value.Kind() == reflect.Slice && f.value.Type().Elem().Kind() == reflect.Struct
+}
+
+// items are the fields of each section of a list.
+func (f field) items() [][]field {
+	all := make([][]field, f.value.Len())
+	for i := range all {
+		all[i] = children(f.value.Index(i), item(f.path, i))
+	}
+	return all
+}
+
+// itemFields are the fields that a section of the list has, with the path "oauth.clients[].id".
+func (f field) itemFields() []field {
+	return children(reflect.New(f.value.Type().Elem()).Elem(), f.path+"[].")
+}
+
 // children are the fields of v, a struct, in the order of its declaration.
 func children(v reflect.Value, prefix string) []field {
 	fields := make([]field, v.NumField())
@@ -40,14 +60,28 @@ func children(v reflect.Value, prefix string) []field {
 	return fields
 }
 
-// settings are all settings of c, sections opened; setting a value sets it in c.
-func settings(c *Config) []field {
+// opened are the fields of c, sections opened, lists of sections closed.
+func opened(c *Config) []field {
 	var all []field
-	for _, f := range children(reflect.ValueOf(c).Elem(), "") {
+	for _, f := range settingsTree(c) {
 		if f.section() {
 			all = append(all, children(f.value, f.path+".")...)
 		} else {
 			all = append(all, f)
+		}
+	}
+	return all
+}
+
+// settings are those of c that are one value each: what the environment and flags can set. Setting a value sets it in c.
+func settings(c *Config) []field { return slices.DeleteFunc(opened(c), field.list) }
+
+// entries are the settings within c's lists of sections.
+func entries(c *Config) []field {
+	var all []field
+	for _, f := range opened(c) {
+		if f.list() {
+			all = append(all, slices.Concat(f.items()...)...)
 		}
 	}
 	return all

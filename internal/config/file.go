@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -115,6 +116,8 @@ func (y yamlFile) mapping(n ast.Node, prefix string, fields []field) {
 		switch {
 		case !ok:
 			y.fault(at, printable(path), "unknown key", suggest(path, fields))
+		case f.list():
+			y.sequence(f, entry.Value)
 		case f.section():
 			if _, empty := entry.Value.(*ast.NullNode); !empty {
 				y.mapping(entry.Value, path+".", children(f.value, path+"."))
@@ -125,10 +128,43 @@ func (y yamlFile) mapping(n ast.Node, prefix string, fields []field) {
 	}
 }
 
+// sequence reads a list of sections.
+func (y yamlFile) sequence(f field, n ast.Node) {
+	y.origin(f.path, n)
+	if _, empty := n.(*ast.NullNode); empty {
+		return
+	}
+	seq, ok := n.(*ast.SequenceNode)
+	if !ok {
+		y.fault(n.GetToken(), f.path, "must be a list of sections", "one after each \"- \"")
+		return
+	}
+	if len(seq.Values) == 0 {
+		return
+	}
+	f.value.Set(reflect.MakeSlice(f.value.Type(), len(seq.Values), len(seq.Values)))
+	for i, fields := range f.items() {
+		path := item(f.path, i)
+		y.origin(strings.TrimSuffix(path, "."), seq.Values[i])
+		y.mapping(seq.Values[i], path, fields)
+	}
+}
+
+// origin remembers where a setting stands.
+func (y yamlFile) origin(path string, n ast.Node) {
+	at := n.GetToken()
+	if m, ok := n.(*ast.MappingNode); ok && len(m.Values) > 0 {
+		at = m.Values[0].Key.GetToken() // that of the mapping itself is its first colon
+	}
+	if at != nil && at.Position != nil {
+		y.origins[path] = Fault{Source: y.name, Line: at.Position.Line, Column: at.Position.Column}
+	}
+}
+
 // setting reads one value.
 func (y yamlFile) setting(f field, n ast.Node) {
 	at := n.GetToken()
-	y.origins[f.path] = Fault{Source: y.name, Line: at.Position.Line, Column: at.Position.Column}
+	y.origin(f.path, n)
 	message, hint := y.assign(f, n)
 	if message != "" {
 		y.fault(at, f.path, message, hint)

@@ -8,9 +8,12 @@ import (
 	"strings"
 )
 
+// Judge finds faults of a resolved configuration that are another package's to know; of each only Path, Message and Hint are read.
+type Judge func(Config) []Fault
+
 // Load is Read, and what remains unset filled in by Resolved.
-func Load(path string, environ []string, flags map[string]string) (Config, error) {
-	c, err := Read(path, environ, flags)
+func Load(path string, environ []string, flags map[string]string, judges ...Judge) (Config, error) {
+	c, err := Read(path, environ, flags, judges...)
 	return c.Resolved(""), err
 }
 
@@ -18,8 +21,8 @@ func Load(path string, environ []string, flags map[string]string) (Config, error
 // (none when path is empty), then the SANDI_... variables of environ (as
 // os.Environ gives them; SANDI_CONFIG is the command's own), then flags, which map
 // a setting's path ("listen.addr") to its text. The error is an *Error with every
-// fault found, those of what Resolved fills in too.
-func Read(path string, environ []string, flags map[string]string) (Config, error) {
+// fault found, those of what Resolved fills in and those of the judges too.
+func Read(path string, environ []string, flags map[string]string, judges ...Judge) (Config, error) {
 	c := Default()
 	l := &loader{origins: map[string]Fault{}}
 	l.file(&c, path)
@@ -27,7 +30,13 @@ func Read(path string, environ []string, flags map[string]string) (Config, error
 	l.flags(&c, flags)
 	l.conflicts(&c)
 	var found faults
-	c.Resolved("").validate(&found)
+	resolved := c.Resolved("")
+	resolved.validate(&found)
+	for _, judge := range judges {
+		for _, f := range judge(resolved) {
+			found.at(f.Path, f.Hint, "%s", f.Message)
+		}
+	}
 	for _, f := range found.list {
 		l.locate(f)
 	}
@@ -125,9 +134,18 @@ func (l *loader) conflicts(c *Config) {
 }
 
 // locate adds a fault of a setting, with where the setting came from, unless
-// that place is already known to be wrong.
+// that place is already known to be wrong. What a section of a list lacks is told where the section begins.
 func (l *loader) locate(f Fault) {
-	o := l.origins[f.Path]
+	o, ok := l.origins[f.Path]
+	if i := strings.LastIndexByte(f.Path, ']'); i > 0 {
+		section := f.Path[:i+1]
+		if !ok {
+			o = l.origins[section]
+		}
+		if l.has(section, o.Source) {
+			return // it is no section at all
+		}
+	}
 	f.Source, f.Line, f.Column = o.Source, o.Line, o.Column
 	if !l.has(f.Path, f.Source) {
 		l.add(f)
@@ -157,7 +175,7 @@ func suggest(path string, siblings []field) string {
 		return didYouMean(near)
 	}
 	c := Default()
-	for _, f := range settings(&c) {
+	for _, f := range opened(&c) {
 		if f.key() == key || f.path == key {
 			return didYouMean(f.path)
 		}

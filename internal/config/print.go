@@ -31,6 +31,10 @@ func (c Config) Print(w io.Writer) error {
 		inner := children(effective[i].value, f.path+".")
 		for j, g := range children(f.value, f.path+".") {
 			comment(&b, "  ", g)
+			if g.list() {
+				sections(&b, "  ", g)
+				continue
+			}
 			setting(&b, "  ", g, inner[j])
 		}
 		b.WriteByte('\n')
@@ -48,6 +52,27 @@ func setting(b *strings.Builder, indent string, f, effective field) {
 		return
 	}
 	fmt.Fprintf(b, "%s#%s: %s  # %s\n", indent, f.key(), effective.yaml(), unset)
+}
+
+// sections writes a list of sections, of each the settings that have a value.
+func sections(b *strings.Builder, indent string, f field) {
+	if f.value.Len() == 0 {
+		fmt.Fprintf(b, "%s%s: []\n", indent, f.key())
+		return
+	}
+	fmt.Fprintf(b, "%s%s:\n", indent, f.key())
+	for _, fields := range f.items() {
+		dash := "- "
+		for _, g := range fields {
+			if !g.value.IsZero() {
+				fmt.Fprintf(b, "%s  %s%s: %s\n", indent, dash, g.key(), g.yaml())
+				dash = "  "
+			}
+		}
+		if dash == "- " {
+			fmt.Fprintf(b, "%s  - {}\n", indent)
+		}
+	}
 }
 
 // comment writes a field's documentation, wrapped.
@@ -149,8 +174,15 @@ func tree(fields []field) map[string]any {
 		case string:
 			m[f.key()] = f.text()
 		default:
-			if m[f.key()] = v; f.section() {
+			switch m[f.key()] = v; {
+			case f.section():
 				m[f.key()] = tree(children(f.value, f.path+"."))
+			case f.list():
+				items := []any{}
+				for _, fields := range f.items() {
+					items = append(items, tree(fields))
+				}
+				m[f.key()] = items
 			}
 		}
 	}

@@ -10,8 +10,8 @@ import (
 // Setting is one row of the reference.
 type Setting struct {
 	Path    string `json:"path"`
-	Env     string `json:"env"`
-	Kind    string `json:"kind"` // text, list, duration, number or switch
+	Env     string `json:"env,omitempty"` // empty for what stands in a list of sections: only the file can hold it
+	Kind    string `json:"kind"`          // text, list, duration, number or switch
 	Default string `json:"default"`
 	Doc     string `json:"doc"`
 }
@@ -20,7 +20,13 @@ type Setting struct {
 func Settings() []Setting {
 	c := Default()
 	var rows []Setting
-	for _, f := range settings(&c) {
+	for _, f := range opened(&c) {
+		if f.list() {
+			for _, g := range f.itemFields() {
+				rows = append(rows, g.reference())
+			}
+			continue
+		}
 		rows = append(rows, f.reference())
 	}
 	return rows
@@ -31,7 +37,11 @@ func (f field) reference() Setting {
 	if unset := f.tag.Get("unset"); unset != "" {
 		value = unset
 	}
-	return Setting{Path: f.path, Env: f.env(), Kind: f.kind(), Default: value, Doc: f.describe()}
+	env := f.env()
+	if strings.Contains(f.path, "[") {
+		env = ""
+	}
+	return Setting{Path: f.path, Env: env, Kind: f.kind(), Default: value, Doc: f.describe()}
 }
 
 const preamble = `# Configuration
@@ -59,8 +69,19 @@ func Doc(w io.Writer) error {
 			continue
 		}
 		heading(&b, f.path, f.tag.Get("doc"))
-		for _, g := range children(f.value, f.path+".") {
-			row(&b, g)
+		inner := children(f.value, f.path+".")
+		for _, g := range inner {
+			if !g.list() {
+				row(&b, g)
+			}
+		}
+		for _, g := range inner {
+			if g.list() {
+				heading(&b, g.path+"[]", g.tag.Get("doc")+" A list of sections, in the file alone.")
+				for _, h := range g.itemFields() {
+					row(&b, h)
+				}
+			}
 		}
 	}
 	_, err := io.WriteString(w, b.String())
@@ -83,17 +104,31 @@ func row(b *strings.Builder, f field) {
 	} else if s.Default == "" {
 		shown = "empty"
 	}
-	fmt.Fprintf(b, "| `%s` | `%s` | %s | %s |\n", s.Path, s.Env, shown, strings.ReplaceAll(s.Doc, "|", `\|`))
+	env := "-"
+	if s.Env != "" {
+		env = "`" + s.Env + "`"
+	}
+	fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", s.Path, env, shown, strings.ReplaceAll(s.Doc, "|", `\|`))
 }
 
 // Insecure are the paths of the Insecure fields that are set in c: what its
 // owner has loosened, to be logged at every start.
 func (c Config) Insecure() []string {
 	var paths []string
-	for _, f := range settings(&c) {
+	for _, f := range append(settings(&c), entries(&c)...) {
 		if on, ok := f.value.Interface().(bool); ok && on && strings.HasPrefix(f.key(), "insecure_") {
-			paths = append(paths, f.path)
+			paths = append(paths, f.path+c.owner(f.path))
 		}
 	}
 	return paths
+}
+
+// owner is the id of the client that a path belongs to, in parentheses.
+func (c Config) owner(path string) string {
+	for i, one := range c.OAuth.Clients {
+		if strings.HasPrefix(path, item("oauth.clients", i)) {
+			return " (" + one.ID + ")"
+		}
+	}
+	return ""
 }

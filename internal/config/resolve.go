@@ -66,6 +66,7 @@ func (c Config) Resolved(bound string) Config {
 	if c.Revocation.MaxStaleness == 0 {
 		c.Revocation.MaxStaleness = min(time.Minute, l.Access).Truncate(time.Second)
 	}
+	c.OAuth = c.OAuth.resolved(l)
 	fill(&c.Store.URL, "sqlite:"+filepath.Join(c.Data, "sandi.db"))
 	fill(&c.Key.MasterFile, filepath.Join(c.Data, "master.key"))
 	switch {

@@ -24,6 +24,14 @@ func (c Config) validate(fs *faults) {
 			fs.at(f.path, hint, "%s", message)
 		}
 	}
+	for _, f := range entries(&c) {
+		if f.value.IsZero() && f.tag.Get("unset") != "" {
+			continue
+		}
+		if message, hint := f.check(); message != "" {
+			fs.at(f.path, hint, "%s", message)
+		}
+	}
 	c.validateIssuer(fs)
 	c.validateScheme(fs)
 	if c.Data == "" {
@@ -34,6 +42,7 @@ func (c Config) validate(fs *faults) {
 	c.validateCluster(fs)
 	c.validateLifetimes(fs)
 	c.validateSigning(fs)
+	c.validateOAuth(fs)
 	c.validateAPI(fs)
 	c.validateCookies(fs)
 }

@@ -34,6 +34,10 @@ type Stored struct {
 	AccessLifetime time.Duration
 }
 
+// Reseal opens what was sealed in a place and seals it under the new master key; what is under that already comes back as it is. It may be called
+// again for the same.
+type Reseal func(sealed []byte, place string) ([]byte, error)
+
 // Store is where keys are kept. Each change is one transaction with its audit events.
 type Store interface {
 	SigningKeys(ctx context.Context) (Stored, error)
@@ -48,7 +52,7 @@ type Store interface {
 	RevokeKey(ctx context.Context, kid string, successor *Record, keep time.Duration, events ...audit.Event) (bool, error)
 	// MasterFingerprint returns the store's, setting it to fp when there is none yet; with an empty fp it returns "" then.
 	MasterFingerprint(ctx context.Context, fp string) (string, error)
-	// ChangeMaster replaces the seals of all keys and the fingerprint. It changes nothing and says false where the
-	// fingerprint is not from, or resealed are not the keys that there are.
-	ChangeMaster(ctx context.Context, from, to string, resealed []Record, e audit.Event) (bool, error)
+	// ChangeMaster replaces the seals of all keys and the fingerprint, and by reseal those of whatever else is kept under
+	// the master key. It changes none of the first and says false where the fingerprint is not from, or resealed are not the keys that there are.
+	ChangeMaster(ctx context.Context, from, to string, resealed []Record, reseal Reseal, e audit.Event) (bool, error)
 }

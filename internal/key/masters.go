@@ -114,16 +114,6 @@ func (m *Masters) find(fingerprint string) int {
 	return slices.IndexFunc(m.all, func(k *Master) bool { return k.Fingerprint() == fingerprint })
 }
 
-// open is Master.Open by the key that sealed it.
-func (m *Masters) open(sealed []byte, place string) ([]byte, error) {
-	for _, k := range m.all {
-		if plaintext, err := k.Open(sealed, place); !errors.Is(err, ErrOtherMaster) {
-			return plaintext, err
-		}
-	}
-	return nil, ErrOtherMaster
-}
-
 // known is the store's master key, a *Refusal where it is none of these.
 func (m *Masters) known(fingerprint string) (*Master, error) {
 	if i := m.find(fingerprint); i >= 0 {
@@ -136,7 +126,7 @@ func (m *Masters) known(fingerprint string) (*Master, error) {
 		"name the file of that key by key.master_file or key.other_master_files; 'sandi key master status' compares them")
 }
 
-// Change seals every signing key anew, under the key of key.master_file, which is the store's master key from
+// Change seals every signing key, and with them all that Seal sealed, anew, under the key of key.master_file, which is the store's master key from
 // then on. It says how many keys it sealed. Nodes that have both keys follow within 10 s without refusing a
 // token. A *Refusal where the store has that key already, or is sealed under none of m.
 func (m *Masters) Change(ctx context.Context, s Store, from audit.From) (int, error) {
@@ -155,7 +145,7 @@ func (m *Masters) Change(ctx context.Context, s Store, from audit.From) (int, er
 		if err := m.reseal(stored.Keys, to); err != nil {
 			return 0, err
 		}
-		done, err := s.ChangeMaster(ctx, stored.Master, to.Fingerprint(), stored.Keys, audit.Event{
+		done, err := s.ChangeMaster(ctx, stored.Master, to.Fingerprint(), stored.Keys, m.resealTo(to), audit.Event{
 			Action: audit.MasterChanged, From: from, Detail: map[string]string{"from": stored.Master, "to": to.Fingerprint()},
 		})
 		if err != nil || done {
@@ -168,7 +158,7 @@ func (m *Masters) Change(ctx context.Context, s Store, from audit.From) (int, er
 // reseal replaces the seals.
 func (m *Masters) reseal(records []Record, to *Master) error {
 	for i, rec := range records {
-		jwk, err := m.open(rec.Sealed, place(rec.KID))
+		jwk, err := m.Open(rec.Sealed, place(rec.KID))
 		if err != nil {
 			return fmt.Errorf("open key %s: %w", rec.KID, err)
 		}

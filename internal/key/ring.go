@@ -177,7 +177,7 @@ func place(kid string) string { return "signing key " + kid }
 
 // open decrypts the private key of a record and checks that it is the one named.
 func (r *Ring) open(rec Record) (*jwt.Key, error) {
-	jwk, err := r.cfg.Masters.open(rec.Sealed, place(rec.KID))
+	jwk, err := r.cfg.Masters.Open(rec.Sealed, place(rec.KID))
 	if err != nil {
 		return nil, fmt.Errorf("open key %s: %w", rec.KID, err)
 	}

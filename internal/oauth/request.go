@@ -19,11 +19,14 @@ type Request struct {
 	Nonce        string   `json:"nonce,omitempty"`
 	Challenge    string   `json:"code_challenge,omitempty"` // S256
 	JKT          string   `json:"dpop_jkt,omitempty"`       // RFC 9449 section 10
-	Resources    []string `json:"resource,omitempty"`       // as asked for; empty: the client's default
+	Resources    []string `json:"resource,omitempty"`       // those of the client's that were asked for, or its default: never empty
 	Prompt       []string `json:"prompt,omitempty"`
-	MaxAge       *int64   `json:"max_age,omitempty"` // seconds
-	ACR          []string `json:"acr_values,omitempty"`
+	MaxAge       *int64   `json:"max_age,omitempty"`       // seconds
+	ACR          []string `json:"acr_values,omitempty"`    // those that there are here
+	EssentialACR bool     `json:"acr_essential,omitempty"` // one of them is a condition (OpenID Connect Core section 5.5.1.1)
 	LoginHint    string   `json:"login_hint,omitempty"`
+	// Subject is the user that id_token_hint, or a value for sub in claims, names: nobody else will do.
+	Subject string `json:"sub,omitempty"`
 	// Claims is the claims parameter (OpenID Connect Core section 5.5), checked; nil for none.
 	Claims json.RawMessage `json:"claims,omitempty"`
 	// Pushed is the request_uri that it came by: spent when the user decides (RFC 9126 section 7.3).

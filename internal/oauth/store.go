@@ -31,6 +31,8 @@ type Store interface {
 	DeviceStore
 	ConsentStore
 	LogoutStore
+	StatusStore
+	TokenStore
 }
 
 // ClientStore keeps the clients that are not in the configuration.
@@ -45,7 +47,6 @@ type ClientStore interface {
 	// ChangeClient replaces the client whose Version is c's; ErrChanged, ErrNoClient. Lifetimes are as for AddClient.
 	ChangeClient(ctx context.Context, c Client, e audit.Event) error
 	// RemoveClient deletes a client and its consents, ends its sessions, and revokes its tokens by a watermark; ErrNoClient.
-	// An id of the configuration has no row: EndClient does the rest of it.
 	RemoveClient(ctx context.Context, id string, e audit.Event) error
 }
 

@@ -152,10 +152,40 @@ func (s *Service) Draft(ctx context.Context, l Login, from audit.From) (Session,
 	if row.AuthTime.IsZero() {
 		row.AuthTime = now
 	}
-	if row.Status, err = s.status(ctx, row.ExpiresAt); err != nil {
-		return Session{}, "", err
+	if l.ClientID != Browser { // which mints nothing itself
+		row.Status, err = s.status(ctx, row.ExpiresAt)
 	}
-	return row, signer.encode(c), nil
+	return row, signer.encode(c), err
+}
+
+// ProveAgain is Begin for who holds value already and has proved anew who they are: the same session goes on, with its
+// grants, under another secret, so that value counts no more, and with its limits counted from now. Where value
+// is another user's, or does not count any more, the error is as Rotate's, wrapping ErrInvalidGrant.
+func (s *Service) ProveAgain(ctx context.Context, value string, l Login, from audit.From) (Session, Refresh, account.User, error) {
+	held, err := s.decode(value)
+	if err != nil {
+		return Session{}, "", account.User{}, err
+	}
+	signer, err := s.signer()
+	if err != nil {
+		return Session{}, "", account.User{}, err
+	}
+	next := contents{id: held.id}
+	rand.Read(next.secret[:])
+	row, _, err := s.Draft(ctx, l, from)
+	if err != nil {
+		return Session{}, "", account.User{}, err
+	}
+	row.ID, row.SecretHash = next.id, next.secretHash()
+	from.Actor = cmp.Or(from.Actor, l.User.Subject)
+	b, err := s.store.ProveSession(ctx, row, held.secretHash(), audit.Event{Action: audit.SessionProved, From: from})
+	switch {
+	case errors.Is(err, ErrInvalidGrant):
+		return Session{}, "", account.User{}, refused("refresh_invalid", err)
+	case errors.Is(err, ErrUserGone):
+		return Session{}, "", account.User{}, problem.Wrap(problem.Unauthenticated, "invalid_credentials", err)
+	}
+	return b.Session, signer.encode(next), b.User, err
 }
 
 // Begin starts a session and returns it, its first refresh token, and the user as

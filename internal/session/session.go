@@ -121,6 +121,9 @@ type Store interface {
 	// and returns the user as read in that transaction, and s as it begins then (BegunAt). Before it counts, it ends the sign-in that
 	// replaces is or was made from, with its grants; none when that is zero, unknown or ended.
 	BeginSession(ctx context.Context, s Session, replaces ID, limit int, e audit.Event) (Begun, error)
+	// ProveSession gives the session of s.ID and s.Subject the secret, limits and proof of s, where its secret is old and it is alive (else
+	// ErrInvalidGrant), under the conditions of BeginSession for its user.
+	ProveSession(ctx context.Context, s Session, old [32]byte, e audit.Event) (Begun, error)
 	// RotateSession applies steps 2 to 6 (Classify) as of the change: one UPDATE, and at most one read. reuse and forward are the events
 	// committed with steps 5 and 6. A Rotation with StepRefused or StepReuse comes with a nil error.
 	RotateSession(ctx context.Context, p Presented, l Limits, reuse, forward audit.Event) (Rotation, error)

@@ -92,9 +92,14 @@ func TestOwnSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	older := altered(t, whole, `DROP TABLE leases; DROP TABLE spent; ALTER TABLE sessions DROP COLUMN idle_day;
-		ALTER TABLE sessions DROP COLUMN user_version; DELETE FROM schema_version WHERE version_id = 4`)
-	if s, err := store.Inspect(t.Context(), older); err != nil || s.Schema != 3 {
+	older := altered(t, whole, `DROP INDEX sessions_status; DROP INDEX sessions_parent;
+		CREATE INDEX sessions_parent ON sessions (parent_id) WHERE parent_id IS NOT NULL;
+		ALTER TABLE sessions DROP COLUMN notify; ALTER TABLE sessions DROP COLUMN status_bit;
+		ALTER TABLE sessions DROP COLUMN status_list; ALTER TABLE sessions DROP COLUMN details; ALTER TABLE sessions DROP COLUMN audience;
+		DROP TABLE clients; DROP TABLE requests; DROP TABLE codes; DROP TABLE devices; DROP TABLE consents; DROP TABLE logouts;
+		DROP TABLE status_lists; DROP TABLE status_bits; DROP TABLE factors; DROP TABLE recovery_codes;
+		DELETE FROM schema_version WHERE version_id = 5`)
+	if s, err := store.Inspect(t.Context(), older); err != nil || s.Schema != 4 {
 		t.Errorf("older schema: %+v, %v", s, err)
 	}
 	f.advance(time.Minute) // the old store is kept under the time's name

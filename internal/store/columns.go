@@ -75,7 +75,7 @@ func (b bytes) Scan(src any) error {
 	return nil
 }
 
-// words scans a list that was joined by spaces.
+// words scans a list that was joined by spaces; an empty one is nil.
 type words struct{ to *[]string }
 
 // Scan implements sql.Scanner.
@@ -88,5 +88,21 @@ func (w words) Scan(src any) error {
 	default:
 		return fmt.Errorf("not a list of words: %T", src)
 	}
+	if len(*w.to) == 0 {
+		*w.to = nil
+	}
+	return nil
+}
+
+// span scans a duration that is stored in milliseconds.
+type span struct{ d *time.Duration }
+
+// Scan implements sql.Scanner.
+func (s span) Scan(src any) error {
+	ms, ok := src.(int64)
+	if !ok {
+		return fmt.Errorf("not a duration: %T", src)
+	}
+	*s.d = time.Duration(ms) * time.Millisecond
 	return nil
 }

@@ -114,6 +114,9 @@ func (db *DB) PutBootstrap(ctx context.Context, hash [32]byte, expires time.Time
 // unknown, spent or expired, or there is an enabled administrator already, who needs
 // none; account.ErrTaken, with the secret unspent.
 func (db *DB) Bootstrap(ctx context.Context, hash [32]byte, u account.User, e audit.Event) error {
+	if err := db.unreserved(u); err != nil {
+		return err
+	}
 	return db.write(ctx, "bootstrap", func(t *tx) error {
 		if err := t.lockStore(); err != nil { // two administrators at once were each the first
 			return err

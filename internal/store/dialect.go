@@ -34,6 +34,8 @@ type dialect interface {
 	returning(column string) string
 	// replacing, after the VALUES of an INSERT, overwrites these columns of the row with the same key.
 	replacing(key string, columns ...string) string
+	// skipLists has the numbers of status lists begin behind its argument.
+	skipLists() string
 	// clock is the database's clock in Unix milliseconds, empty where that is this process's.
 	clock() string
 	// hasTable counts the tables of a name.
@@ -62,6 +64,9 @@ func onConflict(key string, columns []string) string {
 	}
 	return " ON CONFLICT (" + key + ") DO UPDATE SET " + strings.Join(set, ", ")
 }
+
+// insertList is skipLists for SQLite and MariaDB, which number behind the highest that there ever was.
+const insertList = `INSERT INTO status_lists (id, expires_at, taken) VALUES (?, 0, 0)`
 
 // schemaFiles are the migrations of the schema, or of the demo application's.
 func schemaFiles(d dialect, demo bool) (fs.FS, error) {

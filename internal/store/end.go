@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"time"
 
@@ -42,6 +43,9 @@ func (t *tx) endSession(s session.Session, whole bool, reason string, e audit.Ev
 
 // endReplaced ends the sign-in that id is or was made from, with its grants. One that is not kept any more has ended.
 func (t *tx) endReplaced(id session.ID, from audit.From) error {
+	if id.IsZero() {
+		return nil
+	}
 	s, err := readSession(context.Background(), t, id)
 	if errors.Is(err, session.ErrNotFound) {
 		return nil
@@ -84,39 +88,57 @@ func (t *tx) signIn(id session.ID) (session.ID, error) {
 // endTree ends a session and its grants, and says how many had not ended. The
 // session comes first: who makes a grant from it holds it meanwhile.
 func (t *tx) endTree(id session.ID, reason string) (int, error) {
-	n, err := t.end(reason, `SELECT s.id FROM sessions s WHERE s.id = ? AND s.ended_at = 0`, id[:])
+	byUser := reason == session.LoggedOut || reason == session.ConsentRemoved
+	n, err := t.end(byUser, reason, endable+`s.id = ? AND s.ended_at = 0`, id[:])
 	if err != nil {
 		return 0, err
 	}
-	grants, err := t.end(reason, `SELECT s.id FROM sessions s WHERE s.parent_id = ? AND s.ended_at = 0 ORDER BY s.id`, id[:])
+	grants, err := t.end(true, reason, endable+`s.parent_id = ? AND s.ended_at = 0 ORDER BY s.id`, id[:])
 	return n + grants, err
 }
 
 // endOf ends the sessions of a user, whose row is locked, but the sign-in keep and its grants.
 func (t *tx) endOf(subject string, keep session.ID, reason string) (int, error) {
-	return t.end(reason, `SELECT s.id FROM sessions s WHERE s.subject = ? AND s.ended_at = 0
+	return t.end(true, reason, endable+`s.subject = ? AND s.ended_at = 0
 		AND s.id <> ? AND (s.parent_id IS NULL OR s.parent_id <> ?) ORDER BY CASE WHEN s.parent_id IS NULL THEN 0 ELSE 1 END, s.id`,
 		subject, keep[:], keep[:])
 }
 
-// end ends the sessions that query selects, each with its revocation.
-func (t *tx) end(reason, query string, args ...any) (int, error) {
-	ids, err := t.sessionIDs(query+t.dialect.forUpdate(), args...)
+// endable begins the queries of end.
+const endable = `SELECT s.id, s.parent_id, s.subject, s.client_id, s.notify FROM sessions s WHERE `
+
+// end ends the sessions that query selects, each with its revocation. With tell the clients that want to know hear of it: that is
+// of a grant whose sign-in ends too, or which the user takes back; not of what the client itself did, or may have been stolen from.
+func (t *tx) end(tell bool, reason, query string, args ...any) (int, error) {
+	sessions, err := t.endable(query+t.dialect.forUpdate(), args...)
 	if err != nil {
 		return 0, err
 	}
 	t.keep = 0 // while the rows were waited for, tokens that live longer may have been signed
-	for _, id := range ids {
+	for _, s := range sessions {
 		_, err := t.exec(`UPDATE sessions SET ended_at = ?, end_reason = ?,
 				idle_expires_at = CASE WHEN idle_expires_at < ? THEN idle_expires_at ELSE ? END
 			WHERE id = ? AND ended_at = 0`,
-			millis(t.now), reason, millis(t.now), millis(t.now), id[:])
+			millis(t.now), reason, millis(t.now), millis(t.now), s.ID[:])
 		if err != nil {
 			return 0, err
 		}
-		if err := t.revoke(revocation.Session, id.String(), time.Time{}); err != nil {
+		if err := t.revoke(revocation.Session, s.ID.String(), time.Time{}); err != nil {
 			return 0, err
 		}
 	}
-	return len(ids), nil
+	if tell {
+		err = t.tellClients(sessions)
+	}
+	return len(sessions), err
+}
+
+func (t *tx) endable(query string, args ...any) (sessions []session.Session, err error) {
+	err = each(context.Background(), t, func(r *sql.Rows) error {
+		var s session.Session
+		err := r.Scan(bytes{s.ID[:]}, bytes{s.Parent[:]}, &s.Subject, &s.ClientID, &s.Notify)
+		sessions = append(sessions, s)
+		return err
+	}, query, args...)
+	return sessions, err
 }

@@ -19,8 +19,11 @@ const manyRows = 128
 // ImportUsers inserts those of users whose subject is new, and returns those that
 // are there as they are. It looks first: a refused INSERT is the end of a
 // transaction on PostgreSQL. Another process that inserts the same users in
-// between makes it start again, once; then it is account.ErrTaken.
+// between makes it start again, once; then it is account.ErrTaken, as it is where a subject is the id of a client.
 func (db *DB) ImportUsers(ctx context.Context, users []account.User, e audit.Event) (present []account.User, err error) {
+	if err := db.unreserved(users...); err != nil {
+		return nil, err
+	}
 	for range 2 {
 		err = db.write(ctx, "import users", func(t *tx) error {
 			present, err = t.importUsers(users, e)
@@ -85,6 +88,9 @@ func (t *tx) insertUsers(users []account.User) error {
 		return account.ErrTaken
 	}
 	if err != nil {
+		return err
+	}
+	if err := t.noClients(users); err != nil {
 		return err
 	}
 	return t.insertRows(`INSERT INTO user_roles (subject, role) VALUES `, roles)

@@ -138,8 +138,12 @@ func (db *DB) RevokeKey(ctx context.Context, kid string, successor *key.Record, 
 	return revoked && err == nil, err
 }
 
-// ChangeMaster replaces the seals of all keys and the fingerprint, as key.Store has it.
-func (db *DB) ChangeMaster(ctx context.Context, from, to string, resealed []key.Record, e audit.Event) (changed bool, err error) {
+// ChangeMaster replaces the seals of all keys and the fingerprint, as key.Store has it. Second factors, of which there may be very many, come first,
+// batch by batch; those that were added meanwhile, together with the keys.
+func (db *DB) ChangeMaster(ctx context.Context, from, to string, resealed []key.Record, reseal key.Reseal, e audit.Event) (changed bool, err error) {
+	if err := db.resealFactors(ctx, reseal); err != nil {
+		return false, err
+	}
 	err = db.changeKeys(ctx, "change master key", func(t *tx, keys []key.Record, master string) error {
 		changed = master == from && slices.EqualFunc(keys, resealed, func(a, b key.Record) bool { return a.KID == b.KID })
 		if !changed {
@@ -147,6 +151,11 @@ func (db *DB) ChangeMaster(ctx context.Context, from, to string, resealed []key.
 		}
 		for _, r := range resealed {
 			if _, err := t.exec(`UPDATE "keys" SET sealed = ? WHERE kid = ?`, r.Sealed, r.KID); err != nil {
+				return err
+			}
+		}
+		for last, all := "", false; !all; {
+			if last, all, err = t.resealFactors(last, reseal); err != nil {
 				return err
 			}
 		}

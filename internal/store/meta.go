@@ -41,17 +41,24 @@ func (t *tx) setMeta(name, value string) error {
 // revokes, also one that has been running for long, keeps what it revokes for at least that time: it comes before
 // the first such token is signed. Open does it with Config.AccessLifetime.
 func (db *DB) RememberLifetime(ctx context.Context, d time.Duration) error {
-	longest := d
-	err := db.write(ctx, "remember access lifetime", func(t *tx) error {
+	return db.raise(ctx, "remember access lifetime", d, func(*tx) error { return nil })
+}
+
+// raise is RememberLifetime together with the change that permits such tokens, which do makes under the store's lock.
+func (db *DB) raise(ctx context.Context, what string, d time.Duration, do func(*tx) error) error {
+	var longest time.Duration
+	err := db.write(ctx, what, func(t *tx) error {
 		if err := t.lockStore(); err != nil {
 			return err
 		}
 		known, err := readLifetime(ctx, t)
-		if err != nil || d <= known {
-			longest = known
+		if longest = max(d, known); err == nil && d > known {
+			err = t.setMeta(metaAccessLifetime, strconv.FormatInt(d.Milliseconds(), 10))
+		}
+		if err != nil {
 			return err
 		}
-		return t.setMeta(metaAccessLifetime, strconv.FormatInt(d.Milliseconds(), 10))
+		return do(t)
 	})
 	if err == nil {
 		db.accessLifetime.Store(int64(longest))

@@ -88,6 +88,8 @@ func (mariadb) replacing(_ string, columns ...string) string {
 	return " ON DUPLICATE KEY UPDATE " + strings.Join(set, ", ")
 }
 
+func (mariadb) skipLists() string { return insertList }
+
 func (mariadb) clock() string { return `CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)` }
 
 func (mariadb) hasTable() string {

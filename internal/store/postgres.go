@@ -98,6 +98,10 @@ func (postgres) returning(column string) string { return " RETURNING " + column 
 
 func (postgres) replacing(key string, columns ...string) string { return onConflict(key, columns) }
 
+func (postgres) skipLists() string {
+	return `SELECT setval(pg_get_serial_sequence('status_lists', 'id'), ?)`
+}
+
 func (postgres) clock() string { return `CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)` }
 
 func (postgres) hasTable() string {

@@ -58,9 +58,6 @@ func (db *DB) refreshReturning(ctx context.Context, p session.Presented, l sessi
 	if err := rows.Scan(append(k.dest(words{&k.user.Roles}), &version)...); err != nil {
 		return r, false, err
 	}
-	if len(k.user.Roles) == 0 {
-		k.user.Roles = nil
-	}
 	if err := rows.Close(); err != nil { // only now it is committed
 		return r, false, err
 	}

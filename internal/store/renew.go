@@ -41,8 +41,10 @@ type Renewed struct {
 
 // Renew makes a store trustworthy whose content was replaced by that of an earlier time. Revocations made since are
 // gone, so that every token of that time is revoked by its signing key, those of sessions that the store has never
-// seen too; the new epoch makes all who follow the revocations load them again; a bootstrap secret is taken back; and every
-// session ends, batch by batch, unless told otherwise. Where it fails half way it can be called again.
+// seen too; the new epoch makes all who follow the revocations load them again; a bootstrap secret, and authorizations that were
+// under way, which may have been used since, are taken back; and every
+// session ends, batch by batch, unless told otherwise. What users allowed clients is as it was then. Where it fails half way it can be
+// called again.
 func (db *DB) Renew(ctx context.Context, r Renewal) (done Renewed, err error) {
 	done.Epoch = newEpoch()
 	err = db.write(ctx, "renew store", func(t *tx) error {
@@ -50,7 +52,7 @@ func (db *DB) Renew(ctx context.Context, r Renewal) (done Renewed, err error) {
 		if err := t.setMeta(metaEpoch, done.Epoch); err != nil { // first: it locks what every change of the store locks
 			return err
 		}
-		if _, err := t.exec(`DELETE FROM bootstrap`); err != nil {
+		if err := t.dropOneTime(); err != nil {
 			return err
 		}
 		if err := t.revokeKeys(ctx, r); err != nil {
@@ -63,6 +65,39 @@ func (db *DB) Renew(ctx context.Context, r Renewal) (done Renewed, err error) {
 		last, more, err = db.endRestored(ctx, last, &done.Ended)
 	}
 	return done, err
+}
+
+// dropOneTime deletes what may have been used since the backup was made.
+func (t *tx) dropOneTime() error {
+	for _, query := range []string{`DELETE FROM bootstrap`, `DELETE FROM requests`, `DELETE FROM devices`} {
+		if _, err := t.exec(query); err != nil {
+			return err
+		}
+	}
+	if _, err := t.exec(`DELETE FROM codes WHERE used_at = 0 AND keep_until <= ?`, millis(t.now.Add(maxCode))); err != nil {
+		return err
+	}
+	return t.skipLists()
+}
+
+// lostLists are more status lists than can have been begun since the backup was made.
+const lostLists = 1_000_000
+
+// skipLists has no place and no number of a status list given a second time: verifiers elsewhere may have tokens that name those which
+// were given since the backup was made.
+func (t *tx) skipLists() error {
+	if _, err := t.exec(`UPDATE status_lists SET taken = ?`, revocation.ListSize); err != nil {
+		return err
+	}
+	last, err := t.insert("id", `INSERT INTO status_lists (expires_at, taken) VALUES (0, ?)`, revocation.ListSize)
+	if err != nil {
+		return err
+	}
+	if _, err := t.exec(t.dialect.skipLists(), last+lostLists); err != nil {
+		return err
+	}
+	_, err = t.exec(`DELETE FROM status_lists WHERE expires_at = 0`)
+	return err
 }
 
 // cachedKeys is the longest that a verifier elsewhere keeps a key that is published no more (key.jwks_max_age).
@@ -119,7 +154,7 @@ func (db *DB) endRestored(ctx context.Context, after session.ID, ended *int) (la
 			return err
 		}
 		last = ids[len(ids)-1]
-		n, err := t.end(reasonRestored, `SELECT s.id FROM sessions s WHERE s.id > ? AND s.id <= ? AND s.ended_at = 0 AND s.idle_expires_at > ?
+		n, err := t.end(false, reasonRestored, endable+`s.id > ? AND s.id <= ? AND s.ended_at = 0 AND s.idle_expires_at > ?
 			ORDER BY s.id`, after[:], last[:], millis(t.now))
 		*ended += n
 		return err

@@ -59,7 +59,8 @@ func (m *memory) find(id session.ID) *known {
 // remember forgets any other session where there are too many.
 func (m *memory) remember(k known) {
 	k.user.PasswordHash = ""
-	k.session.AMR, k.user.Roles = slices.Clone(k.session.AMR), slices.Clone(k.user.Roles)
+	k.session.AMR, k.session.Audience = slices.Clone(k.session.AMR), slices.Clone(k.session.Audience)
+	k.user.Roles = slices.Clone(k.user.Roles)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.sessions == nil {
@@ -117,7 +118,7 @@ func (k *known) refreshed(p session.Presented, l session.Limits, now time.Time) 
 	s := k.session
 	s.Generation, s.RotatedAt, s.IdleExpiresAt = p.Generation, time.Time{}, s.ExpiresAt
 	step := session.Classify(s, k.user, p, l, now)
-	s.Generation, s.RotatedAt, s.AMR = p.Generation+1, now, slices.Clone(s.AMR)
+	s.Generation, s.RotatedAt, s.AMR, s.Audience = p.Generation+1, now, slices.Clone(s.AMR), slices.Clone(s.Audience)
 	refreshedAt(&s, l, now)
 	r := rotation(s, k.user, now)
 	r.Step, r.User.Roles = step, slices.Clone(r.User.Roles)

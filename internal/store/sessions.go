@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +18,8 @@ var _ session.Store = (*DB)(nil)
 // sessionColumns are the columns of a session s.
 const sessionColumns = `s.id, s.parent_id, s.subject, s.client_id, s.jkt, s.generation, s.secret_hash, s.credential_version,
 	s.transport, s.scope, s.auth_time, s.amr, s.acr, s.user_agent, s.address,
-	s.created_at, s.rotated_at, s.last_used_at, s.idle_expires_at, s.expires_at, s.ended_at, s.end_reason`
+	s.created_at, s.rotated_at, s.last_used_at, s.idle_expires_at, s.expires_at, s.ended_at, s.end_reason,
+	s.audience, s.details, s.status_list, s.status_bit, s.notify`
 
 // sessionDest is where sessionColumns are scanned to.
 func sessionDest(s *session.Session) []any {
@@ -38,6 +40,8 @@ func sessionDest(s *session.Session) []any {
 		instant{&s.ExpiresAt},
 		instant{&s.EndedAt},
 		&s.EndReason,
+		words{&s.Audience},
+		&s.Details, &s.Status.List, &s.Status.Bit, &s.Notify,
 	}
 }
 
@@ -48,39 +52,43 @@ func (db *DB) BeginSession(ctx context.Context, s session.Session, replaces sess
 	ctx, cancel := db.promptly(ctx)
 	defer cancel()
 	err = db.write(ctx, "begin session", func(t *tx) error {
-		u, err := t.lockUser(s.Subject)
-		if errors.Is(err, account.ErrNotFound) || err == nil && (u.Disabled || u.CredentialVersion != s.CredentialVersion) {
-			return session.ErrUserGone
-		}
-		if err != nil {
+		if b, err = t.begin(s, replaces, limit, e); err != nil {
 			return err
 		}
-		at, err := t.issuable(s.Subject)
-		if err != nil {
-			return err
-		}
-		s = s.BegunAt(at)
-		if err := t.endReplaced(replaces, e.From); err != nil {
-			return err
-		}
-		if s.Parent.IsZero() {
-			err = t.makeRoom(s.Subject, limit)
-		} else {
-			err = t.requireParent(s)
-		}
-		if err != nil {
-			return err
-		}
-		if err := t.insertSession(s); err != nil {
-			return err
-		}
-		if err := t.rememberPlace(s); err != nil {
-			return err
-		}
-		b = session.Begun{Session: s, User: u}
-		return t.audit(about(e, s))
+		return t.rememberPlace(b.Session)
 	})
 	return b, err
+}
+
+// begin is BeginSession within a transaction. It locks the user's row, and then those of sessions.
+func (t *tx) begin(s session.Session, replaces session.ID, limit int, e audit.Event) (b session.Begun, err error) {
+	u, err := t.lockUser(s.Subject)
+	if errors.Is(err, account.ErrNotFound) || err == nil && (u.Disabled || u.CredentialVersion != s.CredentialVersion) {
+		return b, session.ErrUserGone
+	}
+	if err != nil {
+		return b, err
+	}
+	at, err := t.issuable(s.Subject)
+	if err != nil {
+		return b, err
+	}
+	s = s.BegunAt(at)
+	if err := t.endReplaced(replaces, e.From); err != nil {
+		return b, err
+	}
+	if s.Parent.IsZero() {
+		err = t.makeRoom(s.Subject, limit, `s.subject = ? AND s.ended_at = 0 AND s.parent_id IS NULL AND s.idle_expires_at > ?`, s.Subject, millis(t.now))
+	} else {
+		err = t.requireParent(s)
+	}
+	if err != nil {
+		return b, err
+	}
+	if err := t.insertSession(s); err != nil {
+		return b, err
+	}
+	return session.Begun{Session: s, User: u}, t.audit(about(e, s))
 }
 
 // about completes an event with the session that it is about.
@@ -96,28 +104,27 @@ func (t *tx) insertSession(s session.Session) error {
 	}
 	_, err := t.exec(`INSERT INTO sessions (id, parent_id, subject, client_id, jkt, generation, secret_hash, credential_version,
 			transport, scope, auth_time, amr, acr, user_agent, address, network,
-			created_at, rotated_at, last_used_at, idle_expires_at, expires_at, ended_at, end_reason)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '')`,
+			created_at, rotated_at, last_used_at, idle_expires_at, expires_at, ended_at, end_reason,
+			audience, details, status_list, status_bit, notify)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '', ?, ?, ?, ?, ?)`,
 		s.ID[:], parent, s.Subject, s.ClientID, s.JKT, s.Generation, s.SecretHash[:], s.CredentialVersion,
 		s.Transport, text(s.Scope), millis(s.AuthTime), strings.Join(s.AMR, " "), text(s.ACR), text(s.UserAgent), text(s.Address), account.Place(s.Address),
-		millis(s.CreatedAt), millis(s.RotatedAt), millis(s.LastUsedAt), millis(s.IdleExpiresAt), millis(s.ExpiresAt))
+		millis(s.CreatedAt), millis(s.RotatedAt), millis(s.LastUsedAt), millis(s.IdleExpiresAt), millis(s.ExpiresAt),
+		text(strings.Join(s.Audience, " ")), text(s.Details), s.Status.List, s.Status.Bit, s.Notify)
 	return err
 }
 
-// makeRoom ends the oldest alive sign-ins of a user, so that with one more they are limit.
-func (t *tx) makeRoom(subject string, limit int) error {
-	const alive = ` FROM sessions s WHERE s.subject = ? AND s.ended_at = 0 AND s.parent_id IS NULL AND s.idle_expires_at > ?`
-	var n int
-	if err := one(context.Background(), t, []any{&n}, `SELECT COUNT(*)`+alive, subject, millis(t.now)); err != nil {
-		return err
-	}
-	if limit < 1 || n < limit {
+// makeRoom ends the oldest of a user's sessions that alive selects, so that with one more they are limit. 0 is no limit.
+func (t *tx) makeRoom(subject string, limit int, alive string, args ...any) error {
+	if limit < 1 {
 		return nil
 	}
-	oldest, err := t.sessionIDs(`SELECT s.id`+alive+` ORDER BY s.created_at, s.id LIMIT ?`, subject, millis(t.now), n-limit+1)
+	oldest, err := t.sessionIDs(`SELECT s.id FROM sessions s WHERE `+alive+` ORDER BY s.created_at DESC, s.id DESC LIMIT ? OFFSET ?`,
+		append(args, roomAtOnce, limit-1)...)
 	if err != nil {
 		return err
 	}
+	slices.Reverse(oldest)
 	for _, id := range oldest {
 		if _, err := t.endTree(id, session.TooMany); err != nil {
 			return err
@@ -130,8 +137,15 @@ func (t *tx) makeRoom(subject string, limit int) error {
 	return nil
 }
 
-// requireParent refuses a grant from a sign-in that has ended, or is another user's. Until the grant is there the
-// sign-in cannot end, so that it ends with it.
+const (
+	// roomAtOnce is how many sessions end at most to make room: a lower limit than before takes some logins.
+	roomAtOnce = 100
+	// grantsKept is how many alive grants a client has from one sign-in: each time that it sends the browser here is a new one.
+	grantsKept = 10
+)
+
+// requireParent refuses a grant from a sign-in that has ended, or is another user's, and ends the client's oldest of it. Until the
+// grant is there the sign-in cannot end, so that it ends with it.
 func (t *tx) requireParent(s session.Session) error {
 	if err := t.lockSession(s.Parent); err != nil {
 		return err
@@ -140,7 +154,11 @@ func (t *tx) requireParent(s session.Session) error {
 	if err == nil && (parent.Subject != s.Subject || !parent.Alive(t.now)) {
 		err = session.ErrNotFound
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return t.makeRoom(s.Subject, grantsKept, `s.parent_id = ? AND s.ended_at = 0 AND s.client_id = ? AND s.idle_expires_at > ?`,
+		s.Parent[:], s.ClientID, millis(t.now))
 }
 
 // lockSession holds a row, if there is one, until the transaction ends.
@@ -181,12 +199,19 @@ func (db *DB) CountSessions(ctx context.Context, now time.Time) (n int, err erro
 }
 
 // PurgeSessions deletes at most limit sessions that ended or expired before the
-// given time: an ended one's idle limit is its end, and none is beyond the absolute limit. What others
-// hold is left for the next time. It forgets old places too.
+// given time: an ended one's idle limit is its end, and none is beyond the absolute limit. A grant whose client is to be told
+// of its sign-in's end stays as long as that, and one with a place in a status list as long as access tokens of it may live. What
+// others hold is left for the next time. It forgets old places too.
 func (db *DB) PurgeSessions(ctx context.Context, before time.Time, limit int) (n int, err error) {
 	err = db.write(ctx, "purge sessions", func(t *tx) error {
-		dead, err := t.sessionIDs(`SELECT s.id FROM sessions s WHERE s.idle_expires_at < ? AND s.idle_day <= ? LIMIT ?`+t.dialect.skipLocked(),
-			millis(before), millis(before)/(24*time.Hour).Milliseconds(), limit)
+		keep, err := t.revocable()
+		if err != nil {
+			return err
+		}
+		dead, err := t.sessionIDs(`SELECT s.id FROM sessions s WHERE s.idle_expires_at < ? AND s.idle_day <= ? AND NOT (s.notify AND s.ended_at = 0
+				AND EXISTS (SELECT 1 FROM sessions p WHERE p.id = s.parent_id AND p.ended_at = 0 AND p.idle_expires_at > ?))
+				AND (s.status_list = 0 OR s.idle_expires_at < ?) LIMIT ?`+t.dialect.skipLocked(),
+			millis(before), millis(before)/(24*time.Hour).Milliseconds(), millis(before), millis(t.now.Add(-keep)), limit)
 		for _, id := range dead {
 			if _, err := t.exec(`DELETE FROM sessions WHERE id = ?`, id[:]); err != nil {
 				return err
@@ -201,8 +226,12 @@ func (db *DB) PurgeSessions(ctx context.Context, before time.Time, limit int) (n
 }
 
 // sessionIDs runs a SELECT of ids.
-func (t *tx) sessionIDs(query string, args ...any) (ids []session.ID, err error) {
-	err = each(context.Background(), t, func(r *sql.Rows) error {
+func (t *tx) sessionIDs(query string, args ...any) ([]session.ID, error) {
+	return sessionIDs(context.Background(), t, query, args...)
+}
+
+func sessionIDs(ctx context.Context, q querier, query string, args ...any) (ids []session.ID, err error) {
+	err = each(ctx, q, func(r *sql.Rows) error {
 		var id session.ID
 		err := r.Scan(bytes{id[:]})
 		ids = append(ids, id)

@@ -43,6 +43,8 @@ func (embedded) replacing(key string, columns ...string) string {
 	return onConflict(key, columns)
 }
 
+func (embedded) skipLists() string { return insertList }
+
 func (embedded) clock() string { return "" }
 
 func (embedded) hasTable() string {

@@ -40,6 +40,9 @@ type Config struct {
 	// before any of its callers is answered. It must not call the DB, and on a shared store it is
 	// called by many goroutines at once. May be nil.
 	Revoked func([]revocation.Entry)
+	// ReservedSubjects says whether an id is that of a client in the configuration: no user and no client in the store gets
+	// it. Nil means that there are none.
+	ReservedSubjects func(id string) bool
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Logger; nil means none.
@@ -49,13 +52,14 @@ type Config struct {
 }
 
 // DB is the store. It implements the Store interfaces of account, session, key,
-// revocation and demo. Its methods may be called from many goroutines. What
+// revocation, oauth and demo. Its methods may be called from many goroutines. What
 // fails because the database is busy, full or away is problem.Unavailable.
 type DB struct {
 	dialect        dialect
 	path           string // of the file; of a server the URL, without user and password
 	log            *slog.Logger
 	now            func() time.Time
+	reserved       func(string) bool
 	outage         outage
 	ahead          atomic.Int64 // of this machine's clock, the database's, in milliseconds
 	accessLifetime atomic.Int64 // a time.Duration, the longest known to this DB
@@ -86,6 +90,9 @@ func open(ctx context.Context, c Config) (*DB, []Migration, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	if c.ReservedSubjects == nil {
+		c.ReservedSubjects = func(string) bool { return false }
+	}
 	c.AccessLifetime = cmp.Or(c.AccessLifetime, 15*time.Minute)
 	c.MaxConns = cmp.Or(c.MaxConns, 20)
 	connect := (*DB).connectFile
@@ -93,7 +100,7 @@ func open(ctx context.Context, c Config) (*DB, []Migration, error) {
 		connect = (*DB).connectServer
 	}
 	for begun := time.Now(); ; {
-		db := &DB{log: c.Logger, now: c.Now}
+		db := &DB{log: c.Logger, now: c.Now, reserved: c.ReservedSubjects}
 		applied, err := db.open(ctx, c, connect)
 		if err == nil {
 			return db, applied, nil

@@ -61,8 +61,11 @@ func appendRole(roles []string, role sql.NullString) []string {
 	return roles
 }
 
-// CreateUser inserts u; account.ErrTaken when the subject exists.
+// CreateUser inserts u; account.ErrTaken when the subject exists, or is the id of a client (RFC 9068 section 5).
 func (db *DB) CreateUser(ctx context.Context, u account.User, e audit.Event) error {
+	if err := db.unreserved(u); err != nil {
+		return err
+	}
 	return db.write(ctx, "create user", func(t *tx) error {
 		if err := t.createUser(u); err != nil {
 			return err
@@ -71,6 +74,7 @@ func (db *DB) CreateUser(ctx context.Context, u account.User, e audit.Event) err
 	})
 }
 
+// createUser inserts u. Behind the INSERT, which AddClient waits for or is waited for by, it sees every client of that name.
 func (t *tx) createUser(u account.User) error {
 	if slices.Contains(u.Roles, account.AdminRole) {
 		if err := t.lockStore(); err != nil { // closeBootstrap decides
@@ -84,6 +88,9 @@ func (t *tx) createUser(u account.User) error {
 		return account.ErrTaken
 	}
 	if err != nil {
+		return err
+	}
+	if err := t.noClients([]account.User{u}); err != nil {
 		return err
 	}
 	for _, role := range u.Roles {
@@ -161,9 +168,10 @@ func (db *DB) LoggedInFrom(ctx context.Context, subject, place string) (bool, er
 	return found, db.dialect.fault("look for place", err)
 }
 
-// rememberPlace notes from where a sign-in was made, and forgets what is too many. Grants come from where their client is, which says nothing.
+// rememberPlace notes from where a sign-in was made, and forgets what is too many. Grants come from where their client is, and
+// so does what nobody gave a password for, which says nothing.
 func (t *tx) rememberPlace(s session.Session) error {
-	if !s.Parent.IsZero() {
+	if !s.Parent.IsZero() || !slices.Contains(s.AMR, "pwd") {
 		return nil
 	}
 	place := account.Place(s.Address)

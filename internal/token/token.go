@@ -75,6 +75,7 @@ type Access struct {
 	Actor    any           // act, who acts for the subject (RFC 8693 section 4.1); nil for nobody
 	MayAct   any           // may_act, who may (RFC 8693 section 4.4)
 	Status   *Status       // its place in a status list; nil for none
+	ID       string        // jti; default NewID
 	// At is the instant of the transaction that permits the token: iat, and what exp counts from.
 	At time.Time
 	// NotAfter is when the session ends for good; the token does not outlive it. Zero: no such end.
@@ -169,7 +170,7 @@ func (m *Minter) claims(a Access) claims {
 	}
 	c := claims{
 		Issuer: m.cfg.Issuer, Subject: a.Subject, Audience: audience,
-		Expires: at + int64(m.life(a)/time.Second), IssuedAt: at, NotBefore: min(at, m.cfg.Now().Unix()), ID: newID(),
+		Expires: at + int64(m.life(a)/time.Second), IssuedAt: at, NotBefore: min(at, m.cfg.Now().Unix()), ID: a.ID,
 		ClientID: a.ClientID, Scope: a.Scope, Session: a.Session, Roles: a.Roles,
 		AMR: a.AMR, ACR: a.ACR, Type: "access", Fresh: a.Fresh, CSRF: a.CSRF,
 		Actor: a.Actor, MayAct: a.MayAct,
@@ -179,6 +180,9 @@ func (m *Minter) claims(a Access) claims {
 	}
 	if len(audience) == 1 {
 		c.Audience = audience[0]
+	}
+	if c.ID == "" {
+		c.ID = NewID()
 	}
 	if c.ClientID == "" {
 		c.ClientID = FirstParty
@@ -192,8 +196,8 @@ func (m *Minter) claims(a Access) claims {
 	return c
 }
 
-// newID is 128 random bits (RFC 7519 section 4.1.7).
-func newID() string {
+// NewID is 128 random bits (RFC 7519 section 4.1.7).
+func NewID() string {
 	var b [16]byte
 	rand.Read(b[:])
 	return base64.RawURLEncoding.EncodeToString(b[:])

@@ -39,6 +39,9 @@ func (s *Web) WriteOAuthError(w http.ResponseWriter, r *http.Request, err error)
 	if e.Kind == problem.Forbidden || e.Kind == problem.Conflict || e.Kind == problem.Unauthenticated && e.Code != "invalid_client" && e.Code != "invalid_token" {
 		status = http.StatusBadRequest
 	}
+	if e.Code == "invalid_client" && r.Header.Get("Authorization") != "" {
+		h.Set("WWW-Authenticate", `Basic realm="sandi"`) // section 5.2; on no other answer, which clients would take for one of a resource
+	}
 	body := oauthFailure{Error: e.Code, Description: visibleASCII(e.Description)}
 	if status >= 500 {
 		body.RequestID = RequestID(r.Context())

@@ -1,18 +1,9 @@
--- Each statement is a transaction of its own, and does no harm where it was done before.
+-- Each statement is a transaction of its own, and does no harm where it was done before. MySQL has no way to say so of a column: what adds
+-- columns comes last.
 
 -- +goose NO TRANSACTION
 
 -- +goose Up
--- What a grant to a client has besides: for whom its tokens are, what a refresh needs again, its place in a status
--- list, and whether the client is told when the sign-in ends.
-ALTER TABLE sessions ADD COLUMN IF NOT EXISTS audience TEXT NOT NULL DEFAULT '';
-ALTER TABLE sessions ADD COLUMN IF NOT EXISTS details MEDIUMTEXT NOT NULL DEFAULT '';
-ALTER TABLE sessions ADD COLUMN IF NOT EXISTS status_list BIGINT NOT NULL DEFAULT 0;
-ALTER TABLE sessions ADD COLUMN IF NOT EXISTS status_bit BIGINT NOT NULL DEFAULT 0;
-ALTER TABLE sessions ADD COLUMN IF NOT EXISTS notify BOOLEAN NOT NULL DEFAULT 0;
-
-CREATE INDEX IF NOT EXISTS sessions_status ON sessions (status_list, ended_at);
-
 -- Clients that are not in the configuration.
 CREATE TABLE IF NOT EXISTS clients (
     id VARBINARY(512) NOT NULL PRIMARY KEY,
@@ -109,3 +100,19 @@ CREATE TABLE IF NOT EXISTS recovery_codes (
     PRIMARY KEY (subject, hash),
     FOREIGN KEY (subject) REFERENCES users (subject)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+-- What a grant to a client has besides: for whom its tokens are, what a refresh needs again, its place in a status
+-- list, and whether the client is told when the sign-in ends.
+ALTER TABLE sessions
+    ADD COLUMN /*M! IF NOT EXISTS */ audience TEXT NOT NULL DEFAULT (''),
+    ADD COLUMN /*M! IF NOT EXISTS */ details MEDIUMTEXT NOT NULL DEFAULT (''),
+    ADD COLUMN /*M! IF NOT EXISTS */ status_list BIGINT NOT NULL DEFAULT 0,
+    ADD COLUMN /*M! IF NOT EXISTS */ status_bit BIGINT NOT NULL DEFAULT 0,
+    ADD COLUMN /*M! IF NOT EXISTS */ notify BOOLEAN NOT NULL DEFAULT 0;
+
+-- A sign-in may have had many grants that have ended.
+CREATE INDEX /*M! IF NOT EXISTS */ sessions_grants ON sessions (parent_id, ended_at);
+
+DROP INDEX /*M! IF EXISTS */ sessions_parent ON sessions;
+
+CREATE INDEX /*M! IF NOT EXISTS */ sessions_status ON sessions (status_list, ended_at);
