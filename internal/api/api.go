@@ -29,6 +29,8 @@ type Config struct {
 	Guard    *guard.Guard
 	Limits   Limits
 	Metrics  prometheus.Registerer // nil registers nowhere
+	// Status names the place of a session's tokens in a status list; nil for no such lists.
+	Status func(session.Session) *token.Status
 	// Prefixes are where the surface is mounted: "/api/auth", or "/" for none. At least one.
 	Prefixes []string
 	// Transport is how a login gets its tokens unless it asks: "bearer", "cookie" or "both".
@@ -97,7 +99,7 @@ func NoCORS(prefixes []string) (paths []string) {
 
 // Routes mounts the surface under each of its prefixes.
 func (a *API) Routes(mux *http.ServeMux) {
-	require := a.Guard.Require(firstParty)
+	require, requireFresh := a.Guard.Require(firstParty), a.Guard.Require(firstParty, guard.Fresh(freshFor))
 	for _, prefix := range a.Prefixes {
 		prefix = strings.TrimSuffix(prefix, "/")
 		open := func(method, path string, h web.Handler) {
@@ -105,6 +107,9 @@ func (a *API) Routes(mux *http.ServeMux) {
 		}
 		guarded := func(method, path string, h web.Handler) {
 			mux.Handle(method+" "+prefix+path, require(a.Web.Handle(a.sameOrigin(h))))
+		}
+		fresh := func(method, path string, h web.Handler) {
+			mux.Handle(method+" "+prefix+path, requireFresh(a.Web.Handle(a.sameOrigin(h))))
 		}
 		open("POST", "/register", a.register)
 		open("POST", "/bootstrap", a.bootstrap)
@@ -118,6 +123,10 @@ func (a *API) Routes(mux *http.ServeMux) {
 		guarded("GET", "/account/sessions", a.sessions)
 		guarded("DELETE", "/account/sessions", a.endSessions)
 		guarded("DELETE", "/account/sessions/{id}", a.endSession)
+		fresh("POST", "/account/totp", a.enrolTOTP)
+		fresh("DELETE", "/account/totp", a.removeTOTP)
+		fresh("POST", "/account/totp/confirm", a.confirmTOTP)
+		fresh("POST", "/account/recovery-codes", a.renewRecovery)
 	}
 }
 

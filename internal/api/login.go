@@ -21,6 +21,7 @@ type credentials struct {
 	Username string `json:"username"`
 	Name     string `json:"name"`
 	Password string `json:"password"`
+	OTP      string `json:"otp"` // of a login alone: a code of the second factor, or a recovery code
 }
 
 func readCredentials(w http.ResponseWriter, r *http.Request) (c credentials, err error) {
@@ -83,7 +84,7 @@ func (a *API) bootstrap(w http.ResponseWriter, r *http.Request) error {
 	return web.JSON(w, http.StatusCreated, accountOf(u)) // 7
 }
 
-// login verifies the password, begins a session and hands over its tokens.
+// login verifies the password, and a code of the second factor where the user has one, begins a session and hands over its tokens.
 func (a *API) login(w http.ResponseWriter, r *http.Request) error {
 	transport, err := a.transport(r) // 4, before 2: the throttle counts by name
 	if err != nil {
@@ -98,19 +99,32 @@ func (a *API) login(w http.ResponseWriter, r *http.Request) error {
 		a.metrics.logins.WithLabelValues("refused").Inc()
 		return err
 	}
+	amr, acr, err := a.Accounts.Prove(r.Context(), u, c.OTP, from(r)) // 2, 3, 5
+	if err != nil {
+		a.metrics.logins.WithLabelValues(unproved(err)).Inc()
+		return err
+	}
 	web.SetSubject(r.Context(), u.Subject)
 	replaces, err := a.replaced(r)
 	if err != nil {
 		return err
 	}
 	s, refresh, u, err := a.Sessions.Begin(r.Context(), session.Login{ // 6
-		User: u, Transport: transport, AMR: []string{"pwd"}, Replaces: replaces,
+		User: u, Transport: transport, AMR: amr, ACR: acr, Replaces: replaces,
 	}, from(r))
 	if err != nil {
 		return err
 	}
 	a.metrics.logins.WithLabelValues("ok").Inc()
 	return a.answer(w, r, s, u, refresh, s.CreatedAt, true) // 7
+}
+
+// unproved is the result that a login is counted with which failed at its second step. To be asked for a code is no refusal.
+func unproved(err error) string {
+	if errors.Is(err, account.ErrFactorNeeded) {
+		return "otp_required"
+	}
+	return "refused"
 }
 
 // replaced is the session whose cookie the browser still sends: this login takes its place (ASVS 7.2.4), or it would live on with
@@ -160,6 +174,9 @@ func (a *API) answer(w http.ResponseWriter, r *http.Request, s session.Session, 
 	grant := "refresh"
 	if fresh {
 		grant = "login"
+	}
+	if a.Status != nil {
+		mint.Status = a.Status(s)
 	}
 	if s.Transport != "bearer" {
 		mint.CSRF = a.Sessions.CSRF(s.ID)

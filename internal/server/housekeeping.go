@@ -29,6 +29,8 @@ func (s *Server) housekeep(ctx context.Context) error {
 		"revocation": func(ctx context.Context, n int) (int, error) { return s.db.PurgeRevocations(ctx, s.now(), n) },
 		"spent":      func(ctx context.Context, n int) (int, error) { return s.db.PurgeSpent(ctx, s.now(), n) },
 		"lease":      s.db.PurgeLeases,
+		"oauth":      func(ctx context.Context, n int) (int, error) { return s.db.PurgeOAuth(ctx, s.now(), n) },
+		"status":     func(ctx context.Context, n int) (int, error) { return s.db.PurgeStatus(ctx, s.now(), n) },
 	}
 	for kind := range jobs {
 		purged.WithLabelValues(kind) // 0, and not missing

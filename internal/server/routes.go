@@ -20,8 +20,9 @@ import (
 func (s *Server) public() http.Handler {
 	mux := http.NewServeMux()
 	s.api.Routes(mux)
+	s.oauth.Routes(mux)
+	s.console.Routes(mux)
 	mux.Handle("GET /.well-known/jwks.json", s.web.Handle(s.jwks))
-	mux.Handle("GET /.well-known/oauth-authorization-server", s.web.Handle(s.metadata))
 	if s.readers != nil {
 		mux.Handle("GET /revocations", s.web.Handle(s.readRevocations))
 	}
@@ -71,15 +72,6 @@ func (s *Server) jwks(w http.ResponseWriter, _ *http.Request) error {
 	}
 	_, _ = w.Write(body)
 	return nil
-}
-
-// metadata is the part of RFC 8414 that there is: who issues, and where the keys are.
-func (s *Server) metadata(w http.ResponseWriter, _ *http.Request) error {
-	w.Header().Set("Cache-Control", "public, max-age=300")
-	return web.JSON(w, http.StatusOK, struct {
-		Issuer  string `json:"issuer"`
-		JWKSURI string `json:"jwks_uri"`
-	}{s.cfg.Issuer, s.cfg.Issuer + "/.well-known/jwks.json"})
 }
 
 type status struct {

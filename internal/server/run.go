@@ -17,7 +17,7 @@ func (s *Server) Run(ctx context.Context) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	g, failed := errgroup.WithContext(background)
-	parts := []func(context.Context) error{s.follower.Run, s.ring.Run, s.accounts.Run, s.housekeep, s.tell, s.count, s.drift.Run, s.giveBack}
+	parts := []func(context.Context) error{s.follower.Run, s.ring.Run, s.accounts.Run, s.housekeep, s.tell, s.count, s.drift.Run, s.giveBack, s.oauth.Run}
 	for _, c := range s.certificates {
 		parts = append(parts, c.Run)
 	}

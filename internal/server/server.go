@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -18,7 +19,9 @@ import (
 	"github.com/sandi-auth/sandi/internal/account"
 	"github.com/sandi-auth/sandi/internal/api"
 	"github.com/sandi-auth/sandi/internal/config"
+	"github.com/sandi-auth/sandi/internal/console"
 	"github.com/sandi-auth/sandi/internal/key"
+	"github.com/sandi-auth/sandi/internal/oauth"
 	"github.com/sandi-auth/sandi/internal/revocation"
 	"github.com/sandi-auth/sandi/internal/session"
 	"github.com/sandi-auth/sandi/internal/store"
@@ -63,8 +66,13 @@ type Server struct {
 	sessions    *session.Service
 	minter      *token.Minter
 	guard       *guard.Guard
+	userinfo    *guard.Guard // of tokens for the issuer itself
 	web         *web.Web
 	api         *api.API
+	oauth       *oauth.Endpoint
+	console     *console.Console
+	places      *revocation.Places // in status lists; nil for none
+	masters     *key.Masters
 	demo        *Demo
 	weakHash    bool
 	between     func(session.Store) session.Store
@@ -87,7 +95,7 @@ func New(ctx context.Context, o Options) (_ *Server, err error) {
 			_ = s.Close()
 		}
 	}()
-	for _, step := range []func(context.Context) error{s.listen, s.openStore, s.openKeys, s.openRevocations, s.wireDomains, s.wireSurfaces} {
+	for _, step := range []func(context.Context) error{s.listen, s.openStore, s.openKeys, s.openRevocations, s.wireDomains, s.wireSurfaces, s.refuseNamesakes, s.warnClients} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -165,9 +173,10 @@ func (s *Server) openKeys(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.masters = masters
 	s.ring, err = key.NewRing(key.Config{
 		Store: s.db, Masters: masters, Algorithm: jwt.Algorithm(s.cfg.Token.Algorithm), SecretFile: s.cfg.Token.SecretFile,
-		AccessLifetime: s.cfg.Lifetimes().Access, CacheTime: s.cfg.Key.JWKSMaxAge, RotateEvery: s.cfg.Key.RotateEvery, Now: s.now, Logger: s.log,
+		AccessLifetime: s.cfg.LongestAccess(), CacheTime: s.cfg.Key.JWKSMaxAge, RotateEvery: s.cfg.Key.RotateEvery, Now: s.now, Logger: s.log,
 	})
 	if err != nil {
 		return err
@@ -179,6 +188,7 @@ func (s *Server) openKeys(ctx context.Context) error {
 }
 
 func (s *Server) openSessions(masters *key.Masters) (err error) {
+	s.openPlaces()
 	life := s.cfg.Lifetimes()
 	var macs []session.MACKey
 	for _, m := range masters.All() {
@@ -191,7 +201,7 @@ func (s *Server) openSessions(masters *key.Masters) (err error) {
 	s.sessions, err = session.New(session.Config{
 		Store: kept, MACKeys: macs, Current: masters.Current, MaxPerUser: s.cfg.Session.MaxPerUser,
 		Limits:   session.Limits{RetryWindow: s.cfg.Session.RetryWindow, Idle: life.Idle, Rotate: life.Rotate},
-		Absolute: life.Absolute, Now: s.now,
+		Absolute: life.Absolute, Status: s.statusOf(), Now: s.now,
 	})
 	return err
 }
@@ -215,6 +225,7 @@ func (s *Server) wireDomains(context.Context) (err error) {
 		Hash:        account.Params{MemoryKiB: p.MemoryKiB, Iterations: p.Iterations, Parallelism: p.Parallelism},
 		Concurrency: p.Concurrency, Queue: p.Queue, MinLength: p.MinLength, MaxLength: p.MaxLength, Words: p.Words, InsecureWeakHash: s.weakHash,
 		AccountFailures: t.AccountFailures, AddressFailures: t.AddressFailures, MaxDelay: t.MaxDelay,
+		Sealer: s.masters, FactorIssuer: issuerHost(s.cfg.Issuer),
 	})
 	if err != nil {
 		return err
@@ -234,30 +245,48 @@ func (s *Server) wireSurfaces(context.Context) error {
 	secure := issuer.Scheme == "https"
 	s.web = web.New(web.Config{
 		Logger: s.log, Metrics: s.registry, TrustedProxies: s.cfg.Listen.Proxies(), Hosts: hosts(issuer.Hostname()),
-		Origins: s.cfg.API.Origins, NoCORS: api.NoCORS(s.cfg.API.Prefixes), HSTS: secure && len(hosts(issuer.Hostname())) == 1, Now: s.now,
+		Origins: s.cfg.API.Origins, NoCORS: slices.Concat(api.NoCORS(s.cfg.API.Prefixes), console.NoCORS(), oauth.NoCORS()), HSTS: secure && len(hosts(issuer.Hostname())) == 1, Now: s.now,
 	})
-	s.guard, err = guard.New(guard.Config{
-		Issuer: s.cfg.Issuer, Audience: s.cfg.Token.Audience, Keys: s.ring, Revocations: s.revocations, Replay: s.db,
+	if err := s.wireGuards(issuer); err != nil {
+		return err
+	}
+	life := s.cfg.Lifetimes()
+	s.api, err = api.New(api.Config{
+		Web: s.web, Accounts: s.accounts, Sessions: s.sessions, Minter: s.minter, Guard: s.guard, Limits: s.shared, Metrics: s.registry,
+		Status: s.statusClaim, Prefixes: s.cfg.API.Prefixes, Transport: s.cfg.API.Transport, OpenRegistration: s.cfg.API.Registration == "open", Origins: s.cfg.API.Origins,
+		Cookies: api.Cookies{
+			Access: s.cfg.Cookie.Access, Refresh: s.cfg.Cookie.Refresh, CSRF: s.cfg.Cookie.CSRF,
+			Secure: secure, AccessLife: life.Access, RefreshLife: life.Idle,
+		},
+	})
+	if err != nil {
+		return err
+	}
+	s.gauges()
+	return s.wireOAuth(issuer)
+}
+
+// wireGuards builds what reads access tokens.
+func (s *Server) wireGuards(issuer *url.URL) error {
+	proofs, err := s.proofs(issuer, false)
+	if err != nil {
+		return err
+	}
+	own := guard.Config{
+		Issuer: s.cfg.Issuer, Audience: s.cfg.Token.Audience, DPoP: proofs, Keys: s.ring, Revocations: s.revocations, Replay: s.db,
 		Sources: []guard.Source{guard.FromHeader(), guard.FromCookie()},
 		Cookie:  guard.CookieConfig{Access: s.cfg.Cookie.Access},
 		Now:     s.now,
 		Observe: func(r *http.Request, t *guard.Token, reason guard.Reason) {
 			s.web.NoteGuard(r.Context(), t.Subject(), string(reason))
 		},
-	})
-	if err != nil {
+	}
+	userinfo := own // OpenID Connect Core section 5.3.1: what it is for names the issuer, and comes by the header
+	userinfo.Audience, userinfo.Sources, userinfo.CacheSize = []string{s.cfg.Issuer}, nil, 4096
+	if s.userinfo, err = guard.New(userinfo); err != nil {
 		return err
 	}
-	life := s.cfg.Lifetimes()
-	s.api, err = api.New(api.Config{
-		Web: s.web, Accounts: s.accounts, Sessions: s.sessions, Minter: s.minter, Guard: s.guard, Limits: s.shared, Metrics: s.registry,
-		Prefixes: s.cfg.API.Prefixes, Transport: s.cfg.API.Transport, OpenRegistration: s.cfg.API.Registration == "open", Origins: s.cfg.API.Origins,
-		Cookies: api.Cookies{
-			Access: s.cfg.Cookie.Access, Refresh: s.cfg.Cookie.Refresh, CSRF: s.cfg.Cookie.CSRF,
-			Secure: secure, AccessLife: life.Access, RefreshLife: life.Idle,
-		},
-	})
-	s.gauges()
+	s.guard, err = guard.New(own)
 	return err
 }
 

@@ -11,7 +11,14 @@ import (
 // StoreConfig is how the configured store is opened, by the server and by the commands beside it.
 func StoreConfig(c config.Config) (store.Config, error) {
 	password, err := readPassword("store.password_file", c.Store.PasswordFile)
-	return store.Config{URL: c.Store.URL, Password: password, MaxConns: c.Store.MaxConnections, AccessLifetime: c.Lifetimes().Access}, err
+	reserved := map[string]bool{}
+	for _, one := range c.OAuth.Clients {
+		reserved[one.ID] = true
+	}
+	return store.Config{
+		URL: c.Store.URL, Password: password, MaxConns: c.Store.MaxConnections, AccessLifetime: c.LongestAccess(),
+		ReservedSubjects: func(name string) bool { return reserved[name] },
+	}, err
 }
 
 // readPassword reads the one line of a file that only its owner can read; "" where none is set.
