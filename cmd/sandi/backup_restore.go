@@ -120,7 +120,7 @@ func (a *app) restore(cmd *cobra.Command, f restoreFlags, from string) error {
 		return err
 	}
 	done, err := store.Restore(cmd.Context(), store.RestoreConfig{
-		URL: cfg.Store.URL, From: from, AccessLifetime: cfg.Lifetimes().Access, Renewal: r, Progress: a.copyProgress(), Now: a.now,
+		URL: cfg.Store.URL, From: from, AccessLifetime: cfg.LongestAccess(), Renewal: r, Progress: a.copyProgress(), Now: a.now,
 	})
 	if err != nil {
 		return err
@@ -212,7 +212,7 @@ func (a *app) secretKeys(cfg config.Config) (kids []string, err error) {
 	// The secret is under no master key, and in no store: any will do.
 	r, err := key.NewRing(key.Config{
 		Store: (*store.DB)(nil), Masters: key.NewMasters(key.GenerateMaster()), Algorithm: jwt.HS256, SecretFile: cfg.Token.SecretFile,
-		AccessLifetime: cfg.Lifetimes().Access, Now: a.now,
+		AccessLifetime: cfg.LongestAccess(), Now: a.now,
 	})
 	if err != nil {
 		return nil, err

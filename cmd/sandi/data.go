@@ -90,7 +90,7 @@ func (a *app) ring(ctx context.Context, d *data) (*key.Ring, error) {
 	}
 	r, err := key.NewRing(key.Config{
 		Store: d.db, Masters: masters, Algorithm: algorithm, SecretFile: d.cfg.Token.SecretFile,
-		AccessLifetime: d.cfg.Lifetimes().Access, CacheTime: d.cfg.Key.JWKSMaxAge, Now: a.now, Logger: d.log,
+		AccessLifetime: d.cfg.LongestAccess(), CacheTime: d.cfg.Key.JWKSMaxAge, Now: a.now, Logger: d.log,
 	})
 	if err != nil {
 		return nil, err

@@ -124,6 +124,7 @@ var sentences = map[string]string{
 	"username_reserved":   "the username is reserved",
 	"username_taken":      "the username is taken",
 	"user_not_found":      "there is no such user",
+	"no_factor":           "the user has no second factor",
 	"role_invalid":        "a role is 1 to 64 visible ASCII characters",
 	"password_too_short":  "the password is too short: at least {{.length}} characters",
 	"password_too_long":   "the password is too long: at most {{.length}} bytes",

@@ -17,8 +17,8 @@ func (a *app) keyMasterCommand() *cobra.Command {
 	return a.group(&cobra.Command{
 		Use:   "master",
 		Short: "Make, compare and change the master key",
-		Long: `Look after the master key, which encrypts the signing keys and authenticates
-refresh tokens. To change it while nodes run:
+		Long: `Look after the master key, which encrypts the signing keys and the secrets of
+second factors, and authenticates refresh tokens. To change it while nodes run:
 
   1. sandi key master new --out NEW, and copy that file to every node
   2. on every node set key.master_file to NEW and key.other_master_files to the
@@ -160,8 +160,8 @@ func (a *app) masterChangeCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "change",
 		Short: "Seal the store under the key of key.master_file",
-		Long: `Make the key of key.master_file the store's master key: every signing key is
-sealed anew, and nodes authenticate new refresh tokens with it within 10 seconds.
+		Long: `Make the key of key.master_file the store's master key: every signing key and
+second factor is sealed anew, and nodes authenticate new refresh tokens with it within 10 seconds.
 The store's present key has to be among key.other_master_files. No session ends
 and no token is refused, if every node has both files; one that has not says not
 ready, and answers logins and refreshes with 503.`,

@@ -53,9 +53,11 @@ func TestBinary(t *testing.T) {
 			Cmds: map[string]func(*testscript.TestScript, bool, []string){
 				"code":   code,
 				"events": events,
+				"factor": factor,
 				"guide":  guide,
 				"kid":    kid,
 				"mkdata": mkdata,
+				"opens":  opens,
 				"save":   save,
 			},
 			RequireExplicitExec: true,

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sandi-auth/sandi/internal/config"
+	"github.com/sandi-auth/sandi/internal/server"
 )
 
 func (a *app) rootCommand() *cobra.Command {
@@ -35,7 +36,7 @@ command line or the configuration is wrong.`,
 	root.SetHelpCommand(a.helpCommand())
 	root.AddCommand(
 		a.serveCommand(), a.demoCommand(), a.userCommand(), a.tokenCommand(), a.keyCommand(), a.configCommand(), a.versionCommand(),
-		a.backupCommand(), a.restoreCommand(), a.migrateCommand(),
+		a.backupCommand(), a.restoreCommand(), a.migrateCommand(), a.loginCommand(), a.clientCommand(),
 	)
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpCmd()
@@ -146,7 +147,7 @@ func (a *app) read(c *cobra.Command, t target, others map[string]string) (config
 	if c.Flags().Changed("data") {
 		flags["data"] = t.data
 	}
-	return config.Read(path, a.environ, flags)
+	return config.Read(path, a.environ, flags, server.JudgeClients)
 }
 
 // jsonFlag adds --json.

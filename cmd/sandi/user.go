@@ -18,7 +18,7 @@ func (a *app) userCommand() *cobra.Command {
 		Long: `Look after the users of a server, in its data folder. A running server follows
 within a second: who is disabled can neither refresh nor use a live token.`,
 	}, a.userAddCommand(), a.userListCommand(), a.userDisableCommand(true), a.userDisableCommand(false), a.userPasswordCommand(),
-		a.userRolesCommand(), a.userImportCommand(), a.userExportCommand())
+		a.userRolesCommand(), a.userFactorResetCommand(), a.userImportCommand(), a.userExportCommand())
 }
 
 // userView is a user as the command prints it.
