@@ -102,3 +102,28 @@ func TestReadme(t *testing.T) {
 		}
 	}
 }
+
+func TestParseBenchmark(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, out string
+		ops       int
+		each      time.Duration
+		p99       float64
+		fails     bool
+	}{
+		{name: "metrics", out: "cpu: some\nBenchmarkRound-2 \t 120\t 6990000 ns/op\t 41.5 p99-ms\nPASS\n", ops: 120, each: 6990 * time.Microsecond, p99: 41.5},
+		{name: "none", out: "PASS\n", fails: true},
+		{name: "two", out: "BenchmarkA 1 1 ns/op\nBenchmarkB 1 1 ns/op\n", fails: true},
+		{name: "no time", out: "BenchmarkA 1 1 B/op\n", fails: true},
+		{name: "no unit", out: "BenchmarkA 1 1 ns/op 7\n", fails: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			ops, each, metrics, err := parseBenchmark(c.out)
+			if ops != c.ops || each != c.each || metrics["p99-ms"] != c.p99 || (err != nil) != c.fails {
+				t.Errorf("got %d, %v, %v, %v", ops, each, metrics, err)
+			}
+		})
+	}
+}
