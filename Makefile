@@ -33,7 +33,7 @@ check: ## format, vet, staticcheck, architecture, generated files, go.mod
 	$(GO) mod tidy -diff
 	$(GO) vet ./... && $(GO) vet -tags drill ./internal/drill ./internal/server ./internal/store
 	$(TOOL) staticcheck ./... && $(TOOL) staticcheck -tags drill ./internal/drill ./internal/server ./internal/store
-	@for module in $(MODULES); do (set -ex; cd $$module; $(GO) mod tidy -diff; $(GO) vet ./...; \
+	@for module in $(MODULES); do echo "check $$module"; (cd $$module && $(GO) mod tidy -diff && $(GO) vet ./... && \
 		$(GO) tool -modfile=$(CURDIR)/tools.mod staticcheck ./...) || exit 1; done
 	$(GO) test -count=1 ./internal/arch
 	$(GO) test -count=1 -run 'TestConfigurationDoc|TestCLIDoc' ./internal/config ./cmd/sandi
