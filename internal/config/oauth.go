@@ -21,6 +21,7 @@ type OAuth struct {
 	RequireDPoPNonce      bool          `yaml:"require_dpop_nonce" doc:"Asks each DPoP proof at the token endpoint for a nonce of this server (RFC 9449 section 8), so that none can be made ahead of its time; clients fetch one by trying. Turn it off for clients that know no nonces."`
 	RequirePushed         bool          `yaml:"require_pushed" doc:"Refuses authorization requests that no client pushed first (RFC 9126 section 5), for every client."`
 	RegistrationTokenFile string        `yaml:"registration_token_file" unset:"none: /oauth/register is 404" doc:"File with the initial access token, mode 0600, at least 32 random characters ('sandi key secret' makes one): who has it may register clients by POST /oauth/register (RFC 7591), which users then are asked about."`
+	InsecurePrivateLogout bool          `yaml:"insecure_private_logout" doc:"Delivers logout tokens to clients in private networks too. Whoever may register clients can then have requests sent into yours."`
 	StatusLists           bool          `yaml:"status_lists" doc:"Gives each access token a place in a published Token Status List, so that verifiers elsewhere see its revocation. Turn it off where none follows it: tokens get shorter."`
 	Scopes                []Scope       `yaml:"scopes" doc:"Scopes that clients may be allowed, beside the built-in openid, profile, roles and offline_access."`
 	Resources             []Resource    `yaml:"resources" doc:"APIs that clients may ask tokens for (RFC 8707), beside those of token.audience."`

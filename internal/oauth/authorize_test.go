@@ -109,6 +109,7 @@ func read(e *Endpoint, query string) (Client, Request, error) {
 
 // Each fault has its error, told to the client by a redirect once that is trusted, and on a page before.
 // checklist 3, 4, 5, 16, 17, 18, 19, 21, 24, 135
+// secure-defaults 7a
 func TestAuthorizationRequestIsJudged(t *testing.T) {
 	t.Parallel()
 	e, server, _ := askable(t)

@@ -168,6 +168,7 @@ func TestTwoSecrets(t *testing.T) {
 }
 
 // checklist 42
+// secure-defaults 13b
 func TestClientGuessing(t *testing.T) {
 	t.Parallel()
 	c, secret := secretOf("portal", AuthPost)

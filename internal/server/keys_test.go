@@ -91,6 +91,7 @@ func ringOf(t *testing.T, db *store.DB, master string) *key.Ring {
 }
 
 // The key set may be kept for as long as a new key waits.
+// checklist 109
 func TestKeySetCaching(t *testing.T) {
 	t.Parallel()
 	r := start(t, func(c *config.Config) { c.Key.JWKSMaxAge = 7 * time.Second })

@@ -87,6 +87,7 @@ func (s *Server) wireOAuth(issuer *url.URL) error {
 	c.PushedLifetime, c.CodeLifetime, c.DeviceLifetime = o.PushedLifetime, o.CodeLifetime, o.DeviceLifetime
 	c.Secure, c.Audience, c.RequirePushed = issuer.Scheme == "https", s.cfg.Token.Audience, o.RequirePushed
 	c.MutualTLS = s.cfg.Listen.TLS().On() && s.cfg.Listen.TLSClientAuth != "none"
+	c.InsecureAllowPrivate = o.InsecurePrivateLogout
 	c.Lease = func(ctx context.Context, name string, d time.Duration) (bool, error) {
 		return s.db.Lease(ctx, name, s.node, d)
 	}

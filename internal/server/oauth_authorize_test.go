@@ -95,6 +95,7 @@ func TestAuthorizationCode(t *testing.T) {
 }
 
 // checklist 27
+// secure-defaults 7b
 func TestCodesLiveAMinute(t *testing.T) {
 	t.Parallel()
 	if c := config.Default(); c.OAuth.CodeLifetime != time.Minute {
@@ -104,6 +105,7 @@ func TestCodesLiveAMinute(t *testing.T) {
 
 // Before the client and its redirect URI are known to belong together nothing is redirected; after that every error is told to the client.
 // checklist 12, 19, 21, 23, 24, 28, 30, 31
+// secure-defaults 8b and 8c
 func TestAuthorizationErrors(t *testing.T) {
 	t.Parallel()
 	g := startGrants(t, func(c *config.Config) { c.API.Origins = []string{"https://app.example"} })
@@ -185,6 +187,7 @@ func TestPendingRequestIsBoundToItsBrowser(t *testing.T) {
 
 // The implicit grant is for single clients to migrate with: a token in the fragment, never a refresh token, never for a user with a second factor.
 // checklist 1, 2
+// secure-defaults 7d
 func TestImplicitGrant(t *testing.T) {
 	t.Parallel()
 	g := startGrants(t, nil)

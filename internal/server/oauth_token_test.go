@@ -225,6 +225,7 @@ func TestCodeRefused(t *testing.T) {
 
 // A code counts once: its second use is refused and ends all that came of the first, whoever was first; of many at once one has it.
 // checklist 48, 54, 55
+// secure-defaults 7b
 func TestCodeReplay(t *testing.T) {
 	t.Parallel()
 	g := startGrants(t, nil)

@@ -17,6 +17,7 @@ import (
 
 // The password grant: for its client alone, never for who has a second factor, throttled as the login is.
 // checklist 1, 42
+// secure-defaults 7d
 func TestPasswordGrant(t *testing.T) {
 	t.Parallel()
 	g := startGrants(t, nil)

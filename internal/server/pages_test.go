@@ -40,6 +40,7 @@ func TestPagesSignIn(t *testing.T) {
 }
 
 // The cookie lasts beyond the browser only where that was ticked. secure-defaults 9b, 9d
+// checklist 11
 func TestPagesRemember(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil)
@@ -141,7 +142,7 @@ func TestPagesForgery(t *testing.T) {
 }
 
 // No page is framed, runs a script, or loads or links to anything that is not ours; no registered origin reads it.
-// checklist 30, 31; secure-defaults 10a, 10b, 10f, 11c
+// checklist 30, 31; secure-defaults 10a, 10b, 10f, 11b
 func TestPagesHeaders(t *testing.T) {
 	t.Parallel()
 	r := start(t, func(c *config.Config) {

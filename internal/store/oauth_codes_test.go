@@ -19,6 +19,7 @@ import (
 
 // TestRedeemCodeOnce: of 50 redemptions at once, on two nodes, one succeeds, and because of the others its session has ended.
 // checklist 54, 55
+// secure-defaults 7b
 func TestRedeemCodeOnce(t *testing.T) {
 	forEach(t, func(t *testing.T, newFixture func(testing.TB) *fixture) {
 		f := newFixture(t)
