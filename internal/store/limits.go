@@ -76,15 +76,50 @@ func (c *callers) close() bool {
 type pool struct {
 	*sql.DB
 	dialect dialect
+	texts   *texts // prepared once; nil where the driver sees to that
 }
 
 // QueryContext makes a pool a querier. A connection that broke while it lay
 // idle is found out by its first use: a read is tried again.
 func (p *pool) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	query = p.dialect.rebind(query)
+	if p.texts != nil {
+		s, err := p.texts.statement(ctx, p.DB, query)
+		if err != nil {
+			return nil, err
+		}
+		return s.QueryContext(ctx, args...)
+	}
 	rows, err := p.DB.QueryContext(ctx, query, args...)
 	if err != nil && lost(err) && ctx.Err() == nil {
 		rows, err = p.DB.QueryContext(ctx, query, args...)
 	}
 	return rows, err
+}
+
+// texts are the statements of a pool by their text: as many as there are in this package. They end with the pool.
+type texts struct {
+	mu       sync.Mutex // guards prepared
+	prepared map[string]*sql.Stmt
+}
+
+func (t *texts) statement(ctx context.Context, db *sql.DB, query string) (*sql.Stmt, error) {
+	t.mu.Lock()
+	s, ok := t.prepared[query]
+	t.mu.Unlock()
+	if ok {
+		return s, nil
+	}
+	s, err := db.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if first, ok := t.prepared[query]; ok {
+		_ = s.Close() // another was first; nothing was written by it
+		return first, nil
+	}
+	t.prepared[query] = s
+	return s, nil
 }

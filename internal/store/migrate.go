@@ -52,7 +52,7 @@ func (db *DB) migrations(ctx context.Context, conns *sql.DB, demo bool) ([]Migra
 	if err != nil {
 		return nil, err
 	}
-	q, table := &pool{conns, db.dialect}, tableOf(demo)
+	q, table := &pool{DB: conns, dialect: db.dialect}, tableOf(demo)
 	var tables int
 	if err := one(ctx, q, []any{&tables}, db.dialect.hasTable(), table); err != nil || tables == 0 {
 		return steps, err
@@ -135,7 +135,7 @@ func (db *DB) checkNewer(ctx context.Context, conns *sql.DB, steps []Migration) 
 			known = m.Version
 		}
 	}
-	s, err := readMeta(ctx, &pool{conns, db.dialect}, metaOldest)
+	s, err := readMeta(ctx, &pool{DB: conns, dialect: db.dialect}, metaOldest)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}

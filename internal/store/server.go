@@ -84,7 +84,7 @@ func (db *DB) connectServer(ctx context.Context, c Config) error {
 	db.writers.SetMaxOpenConns(c.MaxConns)
 	db.writers.SetMaxIdleConns(c.MaxConns)
 	db.writers.SetConnMaxLifetime(30 * time.Minute)
-	db.readers = &pool{db.writers, s}
+	db.readers = &pool{DB: db.writers, dialect: s}
 	ctx, cancel := context.WithTimeout(ctx, queryLimit)
 	defer cancel()
 	return db.writers.PingContext(ctx)
@@ -106,7 +106,7 @@ func (db *DB) checkOurs(ctx context.Context) error {
 	has := func(tables ...string) (found bool, err error) {
 		for _, name := range tables {
 			var n int
-			if err := one(ctx, &pool{db.writers, db.dialect}, []any{&n}, db.dialect.hasTable(), name); err != nil || n > 0 {
+			if err := one(ctx, &pool{DB: db.writers, dialect: db.dialect}, []any{&n}, db.dialect.hasTable(), name); err != nil || n > 0 {
 				return n > 0, err
 			}
 		}

@@ -171,7 +171,7 @@ func (db *DB) connectFile(ctx context.Context, c Config) (err error) {
 	if err != nil {
 		return err
 	}
-	db.readers = &pool{readers, d}
+	db.readers = &pool{DB: readers, dialect: d, texts: &texts{prepared: map[string]*sql.Stmt{}}}
 	n := max(4, runtime.GOMAXPROCS(0))
 	readers.SetMaxOpenConns(n)
 	readers.SetMaxIdleConns(n)
