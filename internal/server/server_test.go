@@ -17,15 +17,14 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/sandi-auth/sandi/internal/config"
 	"github.com/sandi-auth/sandi/internal/server"
+	"github.com/sandi-auth/sandi/internal/testdb"
 )
 
 func TestMain(m *testing.M) {
 	serveIfAsked() // a child of the crash tests
-	goleak.VerifyTestMain(m)
+	testdb.Main(m)
 }
 
 // clock is time that a test moves.
