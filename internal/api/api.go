@@ -100,6 +100,7 @@ func NoCORS(prefixes []string) (paths []string) {
 // Routes mounts the surface under each of its prefixes.
 func (a *API) Routes(mux *http.ServeMux) {
 	require, requireFresh := a.Guard.Require(firstParty), a.Guard.Require(firstParty, guard.Fresh(freshFor))
+	requireFactor := a.Guard.Require(firstParty, guard.Fresh(freshFor), guard.ACR(account.ACRFactor))
 	for _, prefix := range a.Prefixes {
 		prefix = strings.TrimSuffix(prefix, "/")
 		open := func(method, path string, h web.Handler) {
@@ -126,7 +127,7 @@ func (a *API) Routes(mux *http.ServeMux) {
 		fresh("POST", "/account/totp", a.enrolTOTP)
 		fresh("DELETE", "/account/totp", a.removeTOTP)
 		fresh("POST", "/account/totp/confirm", a.confirmTOTP)
-		fresh("POST", "/account/recovery-codes", a.renewRecovery)
+		mux.Handle("POST "+prefix+"/account/recovery-codes", requireFactor(a.Web.Handle(a.sameOrigin(a.renewRecovery))))
 	}
 }
 

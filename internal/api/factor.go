@@ -66,7 +66,8 @@ func (a *API) removeTOTP(w http.ResponseWriter, r *http.Request) error {
 	return web.JSON(w, http.StatusOK, message{a.Web.Sentence(r, "factor_removed", nil)}) // 7
 }
 
-// renewRecovery replaces the recovery codes.
+// renewRecovery replaces the recovery codes. A login from before the factor was there, by whoever knew the password, is not enough: each of
+// them is the factor.
 func (a *API) renewRecovery(w http.ResponseWriter, r *http.Request) error {
 	codes, err := a.Accounts.RenewRecovery(r.Context(), guard.Identity(r.Context()).Subject(), from(r)) // 2, 5, 6
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/sandi-auth/sandi/internal/account"
 	"github.com/sandi-auth/sandi/internal/oauth"
 	"github.com/sandi-auth/sandi/internal/problem"
 )
@@ -104,10 +105,18 @@ func (c *Console) confirm(w http.ResponseWriter, r *http.Request, s oauth.SignIn
 	return c.factorFault(w, r, s, err, "")
 }
 
-// renewRecovery replaces the recovery codes and shows the new ones.
+// renewRecovery replaces the recovery codes and shows the new ones. Each of them is the factor, so the sign-in is to have proved it: one from
+// before it was there, by whoever knew the password, is not enough.
 func (c *Console) renewRecovery(w http.ResponseWriter, r *http.Request, s oauth.SignIn, _ form) error {
 	if !c.mayChange(w, r, s) {
 		return nil
+	}
+	has, err := c.Accounts.HasFactor(r.Context(), s.User.Subject)
+	if err != nil {
+		return err
+	}
+	if has && s.Session.ACR != account.ACRFactor {
+		return seeOther(w, r, target{To: "factor"}.at(pathSignIn, "other", "1"))
 	}
 	codes, err := c.Accounts.RenewRecovery(r.Context(), s.User.Subject, from(r, s.User.Subject))
 	if err != nil {

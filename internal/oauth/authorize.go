@@ -40,7 +40,7 @@ func (e *Endpoint) authorize(w http.ResponseWriter, r *http.Request) error {
 	}
 	in, page, err := e.next(r, c, &q)
 	if err == nil && page != "" && slices.Contains(q.Prompt, "none") {
-		err = notSilent(page)
+		err = notSilent(q, page)
 	}
 	if err != nil {
 		return e.failClient(w, r, c, q, err)
@@ -79,9 +79,10 @@ func (e *Endpoint) ask(w http.ResponseWriter, r *http.Request, c Client, q Reque
 	return e.goOn(w, r, page+"?request="+id)
 }
 
-// notSilent is why prompt=none cannot be answered (OpenID Connect Core section 3.1.2.6).
-func notSilent(page string) error {
-	if page == pageSignIn {
+// notSilent is why prompt=none cannot be answered (OpenID Connect Core section 3.1.2.6). A client that asks for one user and has no
+// consent is told the same whoever is signed in: else it would learn who that is.
+func notSilent(q Request, page string) error {
+	if page == pageSignIn || q.Subject != "" {
 		return refuse("login_required", "nobody is signed in as the request demands, and prompt=none forbids to ask")
 	}
 	return refuse("consent_required", "the user has not allowed this, and prompt=none forbids to ask")

@@ -126,14 +126,14 @@ func checkPrompt(_ Client, f form, q *Request) error {
 
 // checkAuthentication reads who has to be signed in, and how well (acr_values, claims, id_token_hint). What has no bearing on
 // that is ignored: login_hint beyond its length, ui_locales (pages follow Accept-Language), display.
-func (e *Endpoint) checkAuthentication(_ Client, f form, q *Request) error {
+func (e *Endpoint) checkAuthentication(c Client, f form, q *Request) error {
 	if hint := f.get("login_hint"); len(hint) <= maxHint {
 		q.LoginHint = hint
 	}
 	if hint := f.get("id_token_hint"); hint != "" {
 		h, err := e.readHint(hint)
-		if err != nil {
-			return refuse("invalid_request", "id_token_hint is no ID token of this server")
+		if err != nil || !slices.Contains(h.Audience, c.ID) {
+			return refuse("invalid_request", "id_token_hint is no ID token that this server gave the client")
 		}
 		q.Subject = h.Subject
 	}

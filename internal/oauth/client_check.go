@@ -206,7 +206,7 @@ func (k *checker) keys() {
 			k.fault("jwks", "have a symmetric key", "only public keys of asymmetric algorithms")
 		case key.CanSign():
 			k.fault("jwks", "have a private key", "register the public half alone, and replace this key: it has been shown")
-		case k.c.FAPI && !slices.Contains([]jwt.Algorithm{jwt.PS256, jwt.ES256, jwt.EdDSA}, key.Algorithm()):
+		case k.c.FAPI && !isFAPI(key.Algorithm()):
 			k.fault("jwks", "have a key of an algorithm that FAPI 2.0 section 5.4.1 does not allow", "PS256, ES256 or EdDSA")
 		}
 	}

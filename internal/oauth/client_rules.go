@@ -3,6 +3,8 @@ package oauth
 import (
 	"slices"
 	"strings"
+
+	"github.com/sandi-auth/sandi/jwt"
 )
 
 // grants: what a client may do depends on whether it can keep a secret (RFC 6749 sections 2.1 and 4.4, RFC 9700 section 2.4).
@@ -119,3 +121,6 @@ func (k *checker) profile() {
 	k.unless(len(k.c.Insecure()) == 0, field, "goes with no insecure option", "")
 	k.unless(!k.c.Native, field, "is not for native clients", "FAPI 2.0 section 5.3.2.2-8: redirect URIs are https")
 }
+
+// isFAPI says that FAPI 2.0 section 5.4.1 allows an algorithm.
+func isFAPI(a jwt.Algorithm) bool { return a == jwt.PS256 || a == jwt.ES256 || a == jwt.EdDSA }

@@ -17,8 +17,8 @@ import (
 // maxParameters of one request.
 const maxParameters = 100
 
-// form is the parameters of a request: each once, but for those of RFC 8707; what was sent without a value is not there
-// (RFC 6749 section 3.1).
+// form is the parameters of a request: each once, but for those of RFC 8707, which have each value once; what was sent without a
+// value is not there (RFC 6749 section 3.1).
 type form map[string][]string
 
 // get is the value of a parameter, "" where it was not sent.
@@ -80,13 +80,23 @@ func parseForm(text string) (form, error) {
 			}
 		}
 		if len(all) > 1 && !slices.Contains(repeated, name) {
-			return nil, refuse("invalid_request", "a parameter was sent twice: "+name)
+			return nil, refuse("invalid_request", "a parameter was sent twice: "+known(name))
 		}
-		if all = slices.DeleteFunc(all, func(v string) bool { return v == "" }); len(all) > 0 {
-			f[name] = all
+		for _, v := range all {
+			if v != "" && !slices.Contains(f[name], v) { // who names a resource twice means one
+				f[name] = append(f[name], v)
+			}
 		}
 	}
 	return f, nil
+}
+
+// known is a parameter's name, where it looks like one: what a link says else is no sentence for our pages.
+func known(name string) string {
+	if len(name) > 40 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_") != "" {
+		return "one of no known name"
+	}
+	return name
 }
 
 // refuse is an error of RFC 6749 section 5.2; description says to a developer, in ASCII, what was wrong and what to do.

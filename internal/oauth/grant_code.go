@@ -40,22 +40,17 @@ func isVerifier(s string) bool {
 func (g *grantCode) permit(context.Context, *tokenRequest) error { return nil }
 
 // redeem spends the code. An attempt that check refuses leaves it to its rightful client; one with a code that was spent ends the
-// session of its first use (RFC 6749 section 4.1.2).
+// session of its first use (RFC 6749 section 4.1.2). A session is drafted for a code that counts alone: a draft has a place in a status
+// list, and whoever makes codes up is to use none of them up.
 func (g *grantCode) redeem(ctx context.Context, q *tokenRequest) (issuance, error) {
-	d, err := g.draft(ctx, q)
-	if err != nil {
-		return issuance{}, err
-	}
-	detail := map[string]string{"client_id": q.client.ID}
-	b, c, err := g.Store.RedeemCode(ctx, hashOf(g.code), func(c Code) (session.Session, error) {
-		if err := g.check(q, c); err != nil {
-			return session.Session{}, err
+	b, c, err := g.spendCode(ctx, q, nil)
+	var d draft
+	if errors.Is(err, errNoDraft) {
+		if d, err = g.draft(ctx, q); err != nil {
+			return issuance{}, err
 		}
-		return d.of(given{
-			signIn: c.SignIn, subject: c.Subject, credentialVersion: c.CredentialVersion, scope: c.Scope, resources: c.Resources,
-			claims: c.Claims, authTime: c.AuthTime, amr: c.AMR, acr: c.ACR,
-		})
-	}, audit.Event{Action: audit.SessionBegun, From: q.from, Detail: detail}, audit.Event{Action: audit.CodeReused, From: q.from, Detail: detail})
+		b, c, err = g.spendCode(ctx, q, &d)
+	}
 	switch {
 	case errors.Is(err, ErrCodeReused):
 		return issuance{}, withCause(refuse("invalid_grant", "the code was used before: its tokens no longer count"), err)
@@ -72,6 +67,23 @@ func (g *grantCode) redeem(ctx context.Context, q *tokenRequest) (issuance, erro
 		i.resources = g.resources // check saw to it
 	}
 	return i, nil
+}
+
+// spendCode is the one state change; errNoDraft, with nothing changed, where the code counts and there is no draft of its session.
+func (g *grantCode) spendCode(ctx context.Context, q *tokenRequest, d *draft) (session.Begun, Code, error) {
+	detail := map[string]string{"client_id": q.client.ID}
+	return g.Store.RedeemCode(ctx, hashOf(g.code), func(c Code) (session.Session, error) {
+		if err := g.check(q, c); err != nil {
+			return session.Session{}, err
+		}
+		if d == nil {
+			return session.Session{}, errNoDraft
+		}
+		return d.of(given{
+			signIn: c.SignIn, subject: c.Subject, credentialVersion: c.CredentialVersion, scope: c.Scope, resources: c.Resources,
+			claims: c.Claims, authTime: c.AuthTime, amr: c.AMR, acr: c.ACR,
+		})
+	}, audit.Event{Action: audit.SessionBegun, From: q.from, Detail: detail}, audit.Event{Action: audit.CodeReused, From: q.from, Detail: detail})
 }
 
 // check says whether q may redeem c.

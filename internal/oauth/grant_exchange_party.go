@@ -55,6 +55,9 @@ func (g *grantExchange) mayAct(c Client) error {
 		if !ours || g.actor.Has("act") {
 			return refuse("invalid_request", "actor_token was not issued to the client, or its holder acts for somebody else")
 		}
+		if g.actor.Subject() == g.subject.Subject() { // impersonation (RFC 8693 section 1.1), which is not for who has a second copy
+			return refuse("invalid_request", "actor_token is of the subject itself, which needs nobody to act for it")
+		}
 	}
 	if !g.subject.Has("may_act") {
 		if g.actor == nil && !c.MayImpersonate {

@@ -105,6 +105,9 @@ func (e *Endpoint) pending(r *http.Request, id string) (p Pending, err error) {
 	if err != nil {
 		return p, err
 	}
+	if !p.Client.redirects(p.RedirectURI) {
+		return p, errExpired(errors.New("the redirect URI was taken from the client meanwhile"))
+	}
 	p.Scopes, p.Resources = e.explain(p.Request)
 	return p, nil
 }
@@ -143,11 +146,22 @@ func (e *Endpoint) Resume(w http.ResponseWriter, r *http.Request, id string) err
 		return e.complete(w, r, p, in, p.Scope, false)
 	}
 	if now {
-		if err := e.keep(r.Context(), p); err != nil {
+		if err := e.keepAgain(r.Context(), p); err != nil {
 			return err
 		}
 	}
 	return e.goOn(w, r, page+"?request="+p.ID)
+}
+
+// keepAgain replaces what waits under an id. It is taken away first, so that a request that was answered meanwhile, in another tab, is not
+// brought back to be answered twice.
+func (e *Endpoint) keepAgain(ctx context.Context, p Pending) error {
+	if err := e.Store.DropRequest(ctx, kindPending, hashOf(p.ID)); errors.Is(err, ErrNotFound) {
+		return errExpired(err)
+	} else if err != nil {
+		return err
+	}
+	return e.keep(ctx, p)
 }
 
 // Approve answers the request with a code for the scopes that the user left of those asked for; openid cannot be left out. The
@@ -209,7 +223,8 @@ func (e *Endpoint) complete(w http.ResponseWriter, r *http.Request, p Pending, i
 	var consent *Consent
 	var event audit.Event // a code alone is not worth one: its session is
 	if asked {
-		consent = &Consent{Subject: in.User.Subject, ClientID: p.ClientID, Scope: scope}
+		refused := slices.DeleteFunc(slices.Clone(p.Scope), func(s string) bool { return slices.Contains(scope, s) })
+		consent = &Consent{Subject: in.User.Subject, ClientID: p.ClientID, Scope: scope, Refused: refused}
 		event = audit.Event{
 			Action: audit.ConsentGiven, Subject: in.User.Subject, Session: in.Session.ID.String(), From: from(r),
 			Detail: map[string]string{"client_id": p.ClientID, "scope": strings.Join(scope, " ")},

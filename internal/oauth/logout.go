@@ -23,6 +23,7 @@ type logoutRequest struct {
 	ClientID    string    `json:"client_id,omitempty"`
 	SignIn      string    `json:"sid,omitempty"` // of the ID token that was shown
 	RedirectURI string    `json:"post_logout_redirect_uri,omitempty"`
+	Stranger    bool      `json:"stranger,omitempty"` // the client registered itself: where it leads the user decides
 	State       string    `json:"state,omitempty"`
 	ExpiresAt   time.Time `json:"expires_at"`
 }
@@ -35,7 +36,8 @@ type PendingLogout struct {
 }
 
 // endSession is the end-session endpoint (OpenID Connect RP-Initiated Logout 1.0 section 2). An ID token of the browser's own sign-in
-// ends that at once, with all grants made from it; anybody else could have made the browser come here, so that the user is asked. Nothing but a
+// ends that at once, with all grants made from it; anybody else could have made the browser come here, so that the user is asked, and so is who is
+// not signed in before a client that registered itself gets the browser (RFC 9700 section 4.11.2). Nothing but a
 // URI that the client has registered is ever redirected to; what else is wrong with a request makes it one without a client.
 func (e *Endpoint) endSession(w http.ResponseWriter, r *http.Request) error {
 	q, err := e.readLogout(r)
@@ -46,7 +48,8 @@ func (e *Endpoint) endSession(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if ok && (q.SignIn == "" || q.SignIn != in.Session.ID.String()) {
+	own := ok && q.SignIn == in.Session.ID.String()
+	if ok && !own || !ok && q.RedirectURI != "" && q.Stranger {
 		id, err := e.holdLogout(r, q)
 		if err != nil {
 			return err
@@ -108,7 +111,7 @@ func (e *Endpoint) judgeLogout(ctx context.Context, f form) (q logoutRequest, er
 	if err != nil {
 		return q, err
 	}
-	q.ClientID = c.ID
+	q.ClientID, q.Stranger = c.ID, c.Origin == FromRegistration
 	if uri := f.get("post_logout_redirect_uri"); slices.Contains(c.PostLogoutRedirectURIs, uri) && len(f.get("state")) <= maxState {
 		q.RedirectURI, q.State = uri, f.get("state")
 	}

@@ -94,6 +94,7 @@ type Consent struct {
 	ClientID  string
 	Scope     []string // sorted
 	Resources []string // sorted
+	Refused   []string // scopes that were asked for and not allowed; they are not kept, but what was allowed before is without them
 	GrantedAt time.Time
 }
 

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"github.com/sandi-auth/sandi/internal/cluster"
 	"github.com/sandi-auth/sandi/internal/problem"
 	"github.com/sandi-auth/sandi/internal/web"
+	"github.com/sandi-auth/sandi/jwt"
 )
 
 // tokenPath is where the token endpoint is, below the issuer.
@@ -33,11 +35,11 @@ type tokenRequest struct {
 	jkt, x5t string
 }
 
-// sessionJKT is what a session of the client is bound to: public clients' refresh tokens to the DPoP key, confidential ones' to
-// client authentication alone (RFC 9449 section 5).
+// sessionJKT is what a session of the client is bound to: public clients' refresh tokens to the DPoP key or to the certificate, confidential
+// ones' to client authentication alone (RFC 9449 section 5, RFC 8705 section 7.1).
 func (q *tokenRequest) sessionJKT() string {
 	if q.client.Public() {
-		return q.jkt
+		return cmp.Or(q.jkt, q.x5t)
 	}
 	return ""
 }
@@ -149,6 +151,8 @@ func (e *Endpoint) bind(w http.ResponseWriter, q *tokenRequest) (err error) {
 	switch c := q.client; {
 	case c.DPoPBound && q.jkt == "":
 		return refuse("invalid_dpop_proof", "the client is registered for DPoP-bound tokens: send a DPoP proof (RFC 9449 section 5.2)")
+	case c.FAPI && q.jkt != "" && !isFAPI(proofAlgorithm(q.Request)):
+		return refuse("invalid_dpop_proof", "a FAPI client makes its DPoP proofs with PS256, ES256 or EdDSA (FAPI 2.0 section 5.4.1)")
 	case c.TLSBound && q.x5t == "":
 		return refuse("invalid_request", "the client is registered for certificate-bound tokens: connect with its certificate (RFC 8705 section 3)")
 	case c.TLSBound && q.jkt != "":
@@ -176,6 +180,18 @@ func (e *Endpoint) proofKey(w http.ResponseWriter, r *http.Request, path string)
 		}
 	}
 	return jkt, nil
+}
+
+// proofAlgorithm is alg of the DPoP proof of r, which proofKey verified.
+func proofAlgorithm(r *http.Request) jwt.Algorithm {
+	header, _, err := jwt.DecodeUnverified(r.Header.Get("DPoP"))
+	var h struct {
+		Algorithm jwt.Algorithm `json:"alg"`
+	}
+	if err != nil || web.Unmarshal(header, &h) != nil {
+		return ""
+	}
+	return h.Algorithm
 }
 
 func withCause(p *problem.Error, cause error) error {

@@ -48,7 +48,7 @@ type Session struct {
 	Parent   ID // the sign-in that a grant to a client was made from; zero for a sign-in
 	Subject  string
 	ClientID string // empty for the first-party API
-	JKT      string // DPoP key thumbprint the refresh token is bound to; empty when unbound
+	JKT      string // thumbprint of the DPoP key, or of the certificate, that the refresh token is bound to; empty when unbound
 	// Generation is the number of rotations so far; the current refresh token carries it.
 	Generation        uint32
 	SecretHash        [32]byte // SHA-256 of the session secret inside every refresh token

@@ -54,17 +54,33 @@ func (t *tx) mergeConsent(c oauth.Consent) error {
 	if err != nil && !errors.Is(err, oauth.ErrNotFound) {
 		return err
 	}
+	old.Scope = slices.DeleteFunc(old.Scope, func(s string) bool { return slices.Contains(c.Refused, s) })
+	c.Scope, c.Resources = merged(old, c)
 	_, err = t.exec(`INSERT INTO consents (subject, client_id, scope, resources, granted_at) VALUES (?, ?, ?, ?, ?)`+
 		t.dialect.replacing("subject, client_id", "scope", "resources", "granted_at"),
-		c.Subject, c.ClientID, union(old.Scope, c.Scope), union(old.Resources, c.Resources), millis(t.now))
+		c.Subject, c.ClientID, text(strings.Join(c.Scope, " ")), text(strings.Join(c.Resources, " ")), millis(t.now))
 	return err
 }
 
-// union is the words of both, sorted.
-func union(a, b []string) string {
+// merged is the scopes and resources of both. A consent is for each of its scopes at each of its resources: where two differ so that
+// together they would be for what neither was, the later one counts alone.
+func merged(old, c oauth.Consent) (scope, resources []string) {
+	scope, resources = union(old.Scope, c.Scope), union(old.Resources, c.Resources)
+	covers := func(s, r []string) bool {
+		return len(union(s, nil)) == len(scope) && len(union(r, nil)) == len(resources)
+	}
+	same := func(a, b []string) bool { return slices.Equal(union(a, nil), union(b, nil)) }
+	if same(old.Scope, c.Scope) || same(old.Resources, c.Resources) || covers(old.Scope, old.Resources) {
+		return scope, resources
+	}
+	return union(c.Scope, nil), union(c.Resources, nil) // which may be all of old
+}
+
+// union is the words of both, sorted, each once.
+func union(a, b []string) []string {
 	all := slices.Concat(a, b)
 	slices.Sort(all)
-	return text(strings.Join(slices.Compact(all), " "))
+	return slices.Compact(all)
 }
 
 // RemoveConsent deletes it and ends the user's sessions of the client, with what is under way; oauth.ErrNotFound.

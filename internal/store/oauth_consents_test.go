@@ -22,7 +22,7 @@ func (f *fixture) allow(tb testing.TB, subject, client string, scope ...string) 
 
 func allow(tb testing.TB, db *store.DB, f *fixture, subject, client string, scope ...string) error {
 	c := oauth.Code{ClientID: client, Subject: subject, ExpiresAt: f.clock()}
-	consent := oauth.Consent{Subject: subject, ClientID: client, Scope: scope, Resources: []string{"https://api.example/" + scope[0]}}
+	consent := oauth.Consent{Subject: subject, ClientID: client, Scope: scope, Resources: []string{"https://api.example"}}
 	return db.AddCode(tb.Context(), hash(session.NewID().String()), c, oauth.Hash{}, oauth.Hash{}, &consent, audit.Event{Action: audit.ConsentGiven})
 }
 
@@ -45,7 +45,7 @@ func TestConsents(t *testing.T) {
 		f.allow(t, "budi", "web", "read")
 		want := oauth.Consent{
 			Subject: "ani", ClientID: "web", Scope: []string{"openid", "read", "write"}, GrantedAt: f.clock(),
-			Resources: []string{"https://api.example/openid", "https://api.example/read", "https://api.example/write"},
+			Resources: []string{"https://api.example"},
 		}
 		if diff := cmp.Diff(want, must(f.Consent(t.Context(), "ani", "web"))); diff != "" {
 			t.Errorf("consent (-want +got):\n%s", diff)
