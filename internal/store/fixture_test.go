@@ -81,7 +81,8 @@ func open(tb testing.TB, url string) *fixture {
 
 // config opens the fixture's store.
 func (f *fixture) config() store.Config {
-	return store.Config{URL: f.url, Now: f.clock, Revoked: func(es []revocation.Entry) {
+	// Each connection to PostgreSQL begins with thousands of hashes, which under the race detector fill two cores for long.
+	return store.Config{URL: f.url, MaxConns: 8, Now: f.clock, Revoked: func(es []revocation.Entry) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.revoked = append(f.revoked, es...)
