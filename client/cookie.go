@@ -19,6 +19,9 @@ type CookieConfig struct {
 	// Username and Password sign in by POST login.
 	Username string
 	Password Secret // goes into the body of that request alone
+	// OTP gives a code of the user's second factor where the server asks for one,
+	// as LoginConfig.OTP does. Default nil.
+	OTP func(ctx context.Context) (Secret, error)
 	// CSRF is the readable cookie that is repeated as X-CSRF-TOKEN where a request
 	// changes something, default "__Host-sandi_csrf", on plain loopback "sandi_csrf".
 	CSRF string
@@ -55,7 +58,7 @@ func NewCookieTransport(c CookieConfig) (*CookieTransport, error) {
 		"https": "__Host-sandi_csrf", "http": "sandi_csrf",
 	}[u.Scheme])}
 	s := &session{renew: k.refresh, begin: func(ctx context.Context) (Token, error) {
-		return inJar(routes.login(ctx, "cookie", c.Username, c.Password))
+		return inJar(routes.login(ctx, "cookie", c.Username, c.Password, c.OTP))
 	}}
 	t, err := newTransport(TransportConfig{
 		Source: New(Config{Fetch: s.fetch, OnError: c.OnError}), Origins: []string{originOf(u)}, Base: c.Base,

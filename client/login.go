@@ -19,6 +19,12 @@ type LoginConfig struct {
 	// that counts.
 	Username string
 	Password Secret // goes into the body of that request alone
+	// OTP gives a code of the user's second factor, or a recovery code. It is called
+	// where the server answers a login with otp_required (a Sandi server does), each
+	// time anew, for a code counts once; its error is the login's. A program that
+	// signs in unattended keeps the factor's secret and computes the code
+	// (RFC 6238); a person who types one needs a longer Config.Timeout. Default nil: such a login fails with otp_required.
+	OTP func(ctx context.Context) (Secret, error)
 	// RefreshToken is one to begin with, as Save was given it.
 	RefreshToken Secret
 	// Save keeps a new refresh token for the next start of the program, before
@@ -40,7 +46,7 @@ func Login(c LoginConfig) (Fetch, error) {
 	}
 	s := &session{renew: l.refresh, save: c.Save, refresh: c.RefreshToken}
 	if c.Username != "" && c.Password != "" {
-		s.begin = func(ctx context.Context) (Token, error) { return l.login(ctx, "bearer", c.Username, c.Password) }
+		s.begin = func(ctx context.Context) (Token, error) { return l.login(ctx, "bearer", c.Username, c.Password, c.OTP) }
 	} else if c.RefreshToken == "" {
 		return nil, errors.New("client: LoginConfig needs Username and Password, or RefreshToken")
 	}
@@ -61,8 +67,23 @@ func newLoginRoutes(rawURL string, c *http.Client) (*loginRoutes, error) {
 	return &loginRoutes{url: strings.TrimSuffix(u.String(), "/"), http: c}, nil
 }
 
-func (l *loginRoutes) login(ctx context.Context, transport, username string, password Secret) (Token, error) {
-	body, err := json.Marshal(map[string]string{"username": username, "password": password.Reveal()})
+// login sends the password, and once more with a code of the second factor where the server asks for one.
+func (l *loginRoutes) login(ctx context.Context, transport, username string, password Secret, otp func(context.Context) (Secret, error)) (Token, error) {
+	in := map[string]string{"username": username, "password": password.Reveal()}
+	t, err := l.send(ctx, transport, in)
+	if e, ok := errors.AsType[*Error](err); !ok || e.Code != "otp_required" || otp == nil {
+		return t, err
+	}
+	code, err := otp(ctx)
+	if err != nil {
+		return Token{}, fmt.Errorf("second factor: %w", err)
+	}
+	in["otp"] = code.Reveal()
+	return l.send(ctx, transport, in)
+}
+
+func (l *loginRoutes) send(ctx context.Context, transport string, in map[string]string) (Token, error) {
+	body, err := json.Marshal(in)
 	if err != nil {
 		return Token{}, err
 	}

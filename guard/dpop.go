@@ -35,9 +35,13 @@ type ProofsConfig struct {
 	// NonceKey makes nonces (RFC 9449 section 8): at least 32 random bytes, the same for all processes that clients cannot
 	// tell apart. Default none: there are no nonces.
 	NonceKey []byte
+	// NonceKeys is for who changes that key while processes run, instead of NonceKey: it is called for each nonce, the first
+	// makes those to hand out, and those of all are accepted, so that processes which learn of the change at different
+	// times accept each other's. One under 32 bytes makes none. It must be quick and safe for concurrent use.
+	NonceKeys func() [][]byte
 	// NonceAge is how long a nonce counts at least, default 5 minutes, at least 10 s; at most it does so twice as long.
 	NonceAge time.Duration
-	// RequireNonce refuses a proof without a nonce, so that none can be made ahead of its time. It needs NonceKey.
+	// RequireNonce refuses a proof without a nonce, so that none can be made ahead of its time. It needs NonceKey or NonceKeys.
 	// Without it, a nonce that is there must be good.
 	RequireNonce bool
 	// Now is the clock, default time.Now.
@@ -71,6 +75,9 @@ func NewProofs(c ProofsConfig) (*Proofs, error) {
 	if err := p.cfg.check(); err != nil {
 		return nil, fmt.Errorf("guard: ProofsConfig: %w", err)
 	}
+	if len(c.NonceKey) > 0 && c.NonceKeys != nil {
+		return nil, errors.New("guard: ProofsConfig: NonceKeys stands instead of NonceKey")
+	}
 	if c.PublicURL != "" {
 		var err error
 		if p.base, err = parseTarget(c.PublicURL); err != nil || strings.ContainsAny(c.PublicURL, "?#") {
@@ -98,6 +105,9 @@ func (c ProofsConfig) withDefaults() ProofsConfig {
 		c.Algorithms = []jwt.Algorithm{jwt.ES256, jwt.EdDSA, jwt.PS256, jwt.RS256}
 	}
 	c.Algorithms, c.NonceKey = slices.Clone(c.Algorithms), slices.Clone(c.NonceKey)
+	if key := c.NonceKey; len(key) > 0 && c.NonceKeys == nil {
+		c.NonceKeys = func() [][]byte { return [][]byte{key} }
+	}
 	if c.Replay == nil {
 		c.Replay = NewReplayMemory(ReplayMemoryConfig{Size: 1 << 18, Now: c.Now})
 	}
@@ -122,10 +132,12 @@ func (c *ProofsConfig) check() error {
 		return errors.New("MaxAhead is not between 0 and a minute")
 	case c.NonceAge < 10*time.Second:
 		return errors.New("NonceAge is under 10 s")
-	case len(c.NonceKey) > 0 && len(c.NonceKey) < 32:
-		return errors.New("NonceKey is under 32 bytes")
-	case c.RequireNonce && len(c.NonceKey) == 0:
-		return errors.New("RequireNonce needs NonceKey")
+	case c.RequireNonce && c.NonceKeys == nil:
+		return errors.New("RequireNonce needs NonceKey or NonceKeys")
+	case c.NonceKeys == nil:
+		return nil
+	case slices.ContainsFunc(c.NonceKeys(), func(key []byte) bool { return len(key) < minNonceKey }):
+		return errors.New("NonceKey, or one of NonceKeys, is under 32 bytes")
 	}
 	return nil
 }
@@ -180,7 +192,7 @@ func (p *Proofs) judge(c *jwt.Claims, method, target, accessToken string) error 
 		}
 	}
 	now := p.cfg.Now()
-	if c.Has("nonce") && p.cfg.NonceKey != nil || p.cfg.RequireNonce {
+	if c.Has("nonce") && p.cfg.NonceKeys != nil || p.cfg.RequireNonce {
 		if !p.isNonce(c.String("nonce"), now) {
 			return ErrProofNonce
 		}

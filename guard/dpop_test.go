@@ -219,6 +219,46 @@ func TestProofNonce(t *testing.T) {
 	}
 }
 
+// While the key of nonces changes, processes hand out different ones and accept each other's.
+func TestProofNonceKeys(t *testing.T) {
+	t.Parallel()
+	p := newProver(t)
+	key := func(b byte) []byte { return append(make([]byte, 31), b) }
+	configure := func(keys *[][]byte) *guard.Proofs {
+		return newProofs(t, func(c *guard.ProofsConfig) { c.NonceKeys, c.RequireNonce = func() [][]byte { return *keys }, true })
+	}
+	one, two, left := [][]byte{key(1), key(2)}, [][]byte{key(2), key(1)}, [][]byte{key(2)}
+	a, b, c := configure(&one), configure(&two), configure(&left)
+	check := func(by *guard.Proofs, nonce string) error {
+		_, err := by.Check(t.Context(), proven("GET", "/", p.proof("GET", "https://a.example/", "", map[string]any{"nonce": nonce})), "https://a.example/", "")
+		return err
+	}
+	first, second := a.Nonce(), b.Nonce()
+	if first == second || c.Nonce() != second {
+		t.Fatalf("nonces %q, %q, %q", first, second, c.Nonce())
+	}
+	for name, err := range map[string]error{"own": check(a, first), "other's": check(a, second), "swapped": check(b, first)} {
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := check(c, first); !errors.Is(err, guard.ErrProofNonce) {
+		t.Errorf("nonce of a key that is gone: %v", err)
+	}
+	one = two // read at each call
+	if a.Nonce() != second {
+		t.Error("the key that is first now does not hand out")
+	}
+	one = nil
+	if err := check(a, second); !errors.Is(err, guard.ErrProofNonce) || a.Nonce() != "" {
+		t.Errorf("without any key: %v, %q", err, a.Nonce())
+	}
+	one = [][]byte{nil} // what everybody knows makes no nonce
+	if err := check(a, second); !errors.Is(err, guard.ErrProofNonce) || a.Nonce() != "" {
+		t.Errorf("with a short key: %v, %q", err, a.Nonce())
+	}
+}
+
 func TestNewProofs(t *testing.T) {
 	t.Parallel()
 	key := make([]byte, 32)
@@ -236,6 +276,8 @@ func TestNewProofs(t *testing.T) {
 		"ahead over a minute": {guard.ProofsConfig{MaxAhead: time.Hour}, "MaxAhead"},
 		"short nonces":        {guard.ProofsConfig{NonceAge: time.Second}, "NonceAge"},
 		"short nonce key":     {guard.ProofsConfig{NonceKey: key[:31]}, "NonceKey"},
+		"short nonce keys":    {guard.ProofsConfig{NonceKeys: func() [][]byte { return [][]byte{key, key[:31]} }}, "NonceKeys"},
+		"both nonce keys":     {guard.ProofsConfig{NonceKey: key, NonceKeys: func() [][]byte { return [][]byte{key} }}, "NonceKeys"},
 		"no nonce key":        {guard.ProofsConfig{RequireNonce: true}, "NonceKey"},
 	}
 	for name, tt := range tests {

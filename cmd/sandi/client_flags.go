@@ -109,6 +109,14 @@ func setClient(cmd *cobra.Command, c *oauth.Client) error {
 		}
 		c.KeySet = string(text)
 	}
+	if err := setLifetimes(cmd, c); err != nil {
+		return err
+	}
+	return setGrants(c)
+}
+
+func setLifetimes(cmd *cobra.Command, c *oauth.Client) error {
+	f := cmd.Flags()
 	for name, p := range map[string]*time.Duration{"access": &c.Access, "idle": &c.Idle, "absolute": &c.Absolute} {
 		if text, _ := f.GetString(name); text != "" {
 			d, err := config.ParseDuration(text)
@@ -120,7 +128,7 @@ func setClient(cmd *cobra.Command, c *oauth.Client) error {
 			*p = 0
 		}
 	}
-	return setGrants(c)
+	return nil
 }
 
 // setGrants turns words into grant types, and adds those that others stand for.

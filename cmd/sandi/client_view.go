@@ -66,6 +66,25 @@ func clientRows(c oauth.Client) [][]string {
 	}
 	add("name", c.Name)
 	add("from", c.Origin)
+	addCredentials(c, add)
+	addLists(c, add)
+	add("backchannel_logout_uri", c.BackchannelLogoutURI)
+	add("access", life(c.Access))
+	add("idle", life(c.Idle))
+	add("absolute", life(c.Absolute))
+	var on []string
+	for _, o := range switches(&c) {
+		if *o.value {
+			on = append(on, o.name)
+		}
+	}
+	add("switches", strings.Join(on, ", "))
+	add("created", stamp(c.CreatedAt))
+	add("updated", stamp(c.UpdatedAt))
+	return rows
+}
+
+func addCredentials(c oauth.Client, add func(name, value string)) {
 	add("auth", c.AuthMethod)
 	for _, s := range c.Secrets {
 		until := ""
@@ -79,6 +98,9 @@ func clientRows(c oauth.Client) [][]string {
 	}
 	add("tls_subject", c.TLSSubject)
 	add("tls_name", c.TLSName)
+}
+
+func addLists(c oauth.Client, add func(name, value string)) {
 	for _, list := range []struct {
 		name  string
 		items []string
@@ -95,18 +117,4 @@ func clientRows(c oauth.Client) [][]string {
 			add(list.name, one)
 		}
 	}
-	add("backchannel_logout_uri", c.BackchannelLogoutURI)
-	add("access", life(c.Access))
-	add("idle", life(c.Idle))
-	add("absolute", life(c.Absolute))
-	var on []string
-	for _, o := range switches(&c) {
-		if *o.value {
-			on = append(on, o.name)
-		}
-	}
-	add("switches", strings.Join(on, ", "))
-	add("created", stamp(c.CreatedAt))
-	add("updated", stamp(c.UpdatedAt))
-	return rows
 }

@@ -40,6 +40,11 @@ has to be; --forget ends the sign-in and deletes the file.`,
   curl --oauth2-bearer "$(sandi login --token)" https://api.example.com/orders
   sandi login --forget`,
 	}
+	f.declare(c)
+	return does(c, func(cmd *cobra.Command, _ []string) error { return a.login(cmd.Context(), f) })
+}
+
+func (f *loginFlags) declare(c *cobra.Command) {
 	flags := c.Flags()
 	flags.StringVar(&f.issuer, "issuer", "", "the server's issuer `URL`: https, or http on loopback")
 	flags.StringVar(&f.clientID, "client-id", "", "sign in for the client of this `id`")
@@ -59,7 +64,6 @@ has to be; --forget ends the sign-in and deletes the file.`,
 			c.MarkFlagsMutuallyExclusive(kept, other)
 		}
 	}
-	return does(c, func(cmd *cobra.Command, _ []string) error { return a.login(cmd.Context(), f) })
 }
 
 func (a *app) login(ctx context.Context, f loginFlags) error {

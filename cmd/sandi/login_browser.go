@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os/exec"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/sandi-auth/sandi/client"
@@ -20,6 +21,8 @@ import (
 
 const (
 	callbackPath = "/callback"
+	// startPath leads to the authorization URL, which holds state and challenge: whoever lists processes sees what a browser is started with.
+	startPath = "/start"
 	// browserWait is how long a person has to sign in.
 	browserWait = 10 * time.Minute
 )
@@ -42,13 +45,17 @@ func (f *signInFlow) byBrowser(ctx context.Context) (signIn, error) {
 	}
 	c := &callback{host: l.Addr().String(), issuer: f.server, state: random(), got: make(chan answered, 1)}
 	redirect, verifier := "http://"+c.host+callbackPath, random()
+	to := f.authorizeURL(redirect, c.state, verifier)
+	if f.open != nil {
+		c.start.Store(&to)
+	}
 	h := &http.Server{Handler: c, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		_ = h.Serve(l) // until Shutdown
 	}()
-	f.invite(redirect, c.state, verifier)
+	f.invite(to, "http://"+c.host+startPath)
 	a := c.await(ctx)
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second) // the browser's page is still being written
 	defer cancel()
@@ -68,8 +75,8 @@ func (f *signInFlow) byBrowser(ctx context.Context) (signIn, error) {
 	return in, nil
 }
 
-// invite shows the address to open.
-func (f *signInFlow) invite(redirect, state, verifier string) {
+// authorizeURL is the address of the sign-in.
+func (f *signInFlow) authorizeURL(redirect, state, verifier string) string {
 	q := f.asked()
 	sum := sha256.Sum256([]byte(verifier))
 	for name, value := range map[string]string{
@@ -78,12 +85,16 @@ func (f *signInFlow) invite(redirect, state, verifier string) {
 	} {
 		q.Set(name, value)
 	}
-	to := f.server.AuthorizeURL + "?" + q.Encode()
+	return f.server.AuthorizeURL + "?" + q.Encode()
+}
+
+// invite shows the address to open, and opens the one that leads there.
+func (f *signInFlow) invite(to, start string) {
 	f.say("Open this address in a browser on this machine, and sign in:\n\n  " + to + "\n\n")
 	if f.open == nil {
 		return
 	}
-	if err := f.open(to); err != nil {
+	if err := f.open(start); err != nil {
 		f.say("The browser could not be opened (" + oneLine(err.Error()) + "): open the address yourself.\n")
 	}
 }
@@ -100,6 +111,7 @@ type callback struct {
 	issuer authServer
 	state  string
 	got    chan answered // one
+	start  atomic.Pointer[string]
 }
 
 func (c *callback) await(ctx context.Context) answered {
@@ -125,6 +137,11 @@ func (c *callback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Connection", "close")
 	q := r.URL.Query()
+	if to := c.started(r); to != "" {
+		h.Set("Location", to)
+		w.WriteHeader(http.StatusSeeOther)
+		return
+	}
 	switch {
 	case r.Method != http.MethodGet || r.URL.Path != callbackPath || r.Host != c.host:
 		w.WriteHeader(http.StatusNotFound)
@@ -146,6 +163,18 @@ func (c *callback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, _ = fmt.Fprintln(w, "You may close this page and go back to the terminal.")
+}
+
+// started is where the browser is to be sent that was opened at startPath: once, so that nobody who saw that address in a list of processes learns
+// more than that somebody signs in.
+func (c *callback) started(r *http.Request) string {
+	if r.Method != http.MethodGet || r.URL.Path != startPath || r.Host != c.host {
+		return ""
+	}
+	if to := c.start.Swap(nil); to != nil {
+		return *to
+	}
+	return ""
 }
 
 func (c *callback) judge(q url.Values) answered {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -123,6 +124,29 @@ func (s *authority) flow(t *testing.T) (f *signInFlow, said *strings.Builder, wa
 			return ctx.Err()
 		},
 	}, said, waited
+}
+
+// started is where the address that a browser was opened at leads, once; it says nothing itself.
+func (s *authority) started(t *testing.T, start string) string {
+	t.Helper()
+	if !strings.HasPrefix(start, "http://127.0.0.1:") || !strings.HasSuffix(start, "/start") {
+		t.Errorf("the browser was started with %s", start)
+	}
+	to := ""
+	c := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	for _, want := range []int{http.StatusSeeOther, http.StatusNotFound} {
+		res, err := c.Get(start)
+		if err != nil {
+			t.Error(err)
+			return ""
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != want {
+			t.Errorf("%s: got %d, want %d", start, res.StatusCode, want)
+		}
+		to = cmp.Or(to, res.Header.Get("Location"))
+	}
+	return to
 }
 
 // visit is the browser: it comes back from the server with what change makes of the answer.

@@ -34,7 +34,7 @@ func TestLoginByBrowser(t *testing.T) {
 			s := newAuthority(t)
 			f, said, _ := s.flow(t)
 			f.open = func(to string) error {
-				go s.visit(t, to, func(q url.Values) {
+				go s.visit(t, s.started(t, to), func(q url.Values) {
 					if tt.change != nil {
 						tt.change(q)
 					}
@@ -68,6 +68,7 @@ func TestLoginCallbackIsNotDisturbed(t *testing.T) {
 	f, _, _ := s.flow(t)
 	f.open = func(to string) error {
 		go func() {
+			to = s.started(t, to)
 			u, _ := url.Parse(to)
 			redirect := u.Query().Get("redirect_uri")
 			rebound, _ := http.NewRequest("GET", redirect+"?code=x&state="+u.Query().Get("state"), nil)

@@ -107,7 +107,7 @@ func (a *API) sessions(w http.ResponseWriter, r *http.Request) error {
 	}{make([]sessionView, 0, len(list))}
 	for _, s := range list {
 		out.Sessions = append(out.Sessions, sessionView{
-			ID: s.ID.String(), Current: s.ID.String() == t.Session(), Device: device(s.UserAgent), UserAgent: s.UserAgent,
+			ID: s.ID.String(), Current: s.ID.String() == t.Session(), Device: web.DeviceName(s.UserAgent), UserAgent: s.UserAgent,
 			Address: s.Address, Transport: s.Transport, ClientID: s.ClientID, CreatedAt: s.CreatedAt.UTC(),
 			LastUsedAt: s.LastUsedAt.UTC(), ExpiresAt: s.IdleExpiresAt.UTC(),
 		})

@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/sandi-auth/sandi/internal/account"
@@ -114,6 +115,9 @@ func (c *Console) Routes(mux *http.ServeMux) {
 	members(pathConfirm, c.back(pathFactor), c.confirm)
 	members(pathRecovery, c.back(pathFactor), c.renewRecovery)
 	members(pathRemove, c.back(pathFactor), c.removeFactor)
+	mux.Handle("GET "+strings.TrimSuffix(pathAccount, "/"), c.Web.HandlePage(func(w http.ResponseWriter, r *http.Request) error {
+		return seeOther(w, r, pathAccount) // else the mux answers 307
+	}))
 	mux.Handle("GET "+pathAccount, c.Web.HandlePage(func(http.ResponseWriter, *http.Request) error {
 		return problem.New(problem.NotFound, "not_found")
 	}))

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"cmp"
 	"net/http"
 	"time"
 
@@ -32,7 +31,7 @@ func (c *Console) signIn(w http.ResponseWriter, r *http.Request, browser session
 		return err
 	}
 	if enough && f.get("other") == "" {
-		return c.goOn(w, r, p.target)
+		return web.NoHead(func(w http.ResponseWriter, r *http.Request) error { return c.goOn(w, r, p.target) })(w, r)
 	}
 	if f.get("late") != "" {
 		if p.Notice, err = c.say(r, "signin.late"); err != nil {
@@ -58,7 +57,8 @@ func (c *Console) signInPage(r *http.Request, browser session.ID, f form) (p sig
 		if err != nil {
 			return p, false, err
 		}
-		p.Client, p.Username, again = nameOf(pending.Client), cmp.Or(pending.Subject, pending.LoginHint), pending.Reauthenticate
+		// Whose name goes with Subject, which anybody may ask for, nobody learns here.
+		p.Client, p.Username, again = nameOf(pending.Client), pending.LoginHint, pending.Reauthenticate
 		same = pending.Subject == "" || pending.Subject == s.User.Subject
 	}
 	if in && again && same && f.get("other") == "" {

@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"io"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/sandi-auth/sandi/guard"
@@ -28,12 +30,17 @@ var languages = []string{"en", "id", "zh-Hant"}
 type texts map[string]language
 
 type language struct {
-	words     map[string]string
-	templates *template.Template
+	words map[string]string
+	pages func() (*template.Template, error) // in these words; made at their first use
 }
 
-// loadTexts parses everything once, so that what is broken is found at the start.
+// loadTexts parses everything once, so that what is broken is found at the start. A language that nobody reads costs no templates.
 func loadTexts() (texts, error) {
+	unsaid := template.FuncMap{"t": language{}.say, "when": when, "stamp": stamp}
+	parsed, err := template.New("pages").Funcs(unsaid).ParseFS(templates, "templates/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("parse pages: %w", err)
+	}
 	all := texts{}
 	for _, tag := range languages {
 		raw, err := locales.ReadFile("locales/" + tag + ".json")
@@ -44,13 +51,25 @@ func loadTexts() (texts, error) {
 		if err := json.Unmarshal(raw, &l.words); err != nil {
 			return nil, fmt.Errorf("read catalogue %s: %w", tag, err)
 		}
-		l.templates, err = template.New("pages").Funcs(template.FuncMap{"t": l.say, "when": when, "stamp": stamp}).ParseFS(templates, "templates/*.html")
-		if err != nil {
-			return nil, fmt.Errorf("parse pages: %w", err)
-		}
+		l.pages = sync.OnceValues(func() (*template.Template, error) {
+			own, err := parsed.Clone()
+			if err != nil {
+				return nil, err
+			}
+			return own.Funcs(template.FuncMap{"t": l.say}), nil
+		})
 		all[tag] = l
 	}
 	return all, nil
+}
+
+// render writes the page of that name.
+func (l language) render(w io.Writer, name string, data any) error {
+	pages, err := l.pages()
+	if err != nil {
+		return err
+	}
+	return pages.ExecuteTemplate(w, name, data)
 }
 
 // say is the words of key, filled with args; the tests see that all keys exist in all languages.
@@ -93,7 +112,7 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, v view) error {
 		return err
 	}
 	var body bytes.Buffer
-	if err := c.texts[guard.Language(r)].templates.ExecuteTemplate(&body, v.name, v.data); err != nil {
+	if err := c.texts[guard.Language(r)].render(&body, v.name, v.data); err != nil {
 		return fmt.Errorf("render page %s: %w", v.name, err)
 	}
 	c.Web.Page(w, r, web.Page{Status: v.status, Title: title, Body: template.HTML(body.String()), Wide: v.wide})

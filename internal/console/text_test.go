@@ -23,7 +23,7 @@ func TestPagesRender(t *testing.T) {
 		seen := map[string]string{}
 		for tag, l := range all {
 			var out strings.Builder
-			if err := l.templates.ExecuteTemplate(&out, name, data); err != nil {
+			if err := l.render(&out, name, data); err != nil {
 				t.Errorf("%s in %s: %v", name, tag, err)
 				continue
 			}

@@ -27,10 +27,6 @@ var pendings = cluster.Rate{Burst: 100, Every: 500 * time.Millisecond}
 // are known to belong together (section 4.1.2.1): until then errors are returned, which the adapter shows on a page. A user who is
 // signed in and allowed this before is sent back at once, at the cost of one write.
 func (e *Endpoint) authorize(w http.ResponseWriter, r *http.Request) error {
-	if r.Method != http.MethodGet { // 1: HEAD would spend what its sender never sees
-		w.Header().Set("Allow", "GET, POST")
-		return problem.New(problem.MethodNotAllowed, "method_not_allowed")
-	}
 	c, q, err := e.readRequest(r) // 3, 4, 5
 	if q.RedirectURI == "" {
 		return toUser(err)

@@ -1,12 +1,14 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -14,10 +16,12 @@ import (
 
 const (
 	logoutEvery   = time.Second     // between looks at the store
-	logoutBatch   = 64              // delivered in one go,
-	logoutAtOnce  = 16              // so many at a time,
+	logoutBatch   = 64              // read in one go,
+	logoutAtOnce  = 16              // so many delivered at a time,
 	logoutTimeout = 5 * time.Second // each in that
-	// logoutLease outlasts a batch.
+	// logoutPerClient is how many of them may be one client's.
+	logoutPerClient = 2
+	// logoutLease is renewed at half of it, which outlasts a delivery.
 	logoutLease = time.Minute
 	// logoutLife is that of a logout token: OpenID Connect Back-Channel Logout 1.0 section 2.4 suggests two minutes at most.
 	logoutLife = 2 * time.Minute
@@ -37,12 +41,16 @@ func (e *Endpoint) Nudge() {
 // Run delivers logout tokens (OpenID Connect Back-Channel Logout 1.0) until ctx ends. What ends a sign-in leaves them in the store, in
 // its own transaction, so that none is lost; one may come twice.
 func (e *Endpoint) Run(ctx context.Context) error {
-	client := e.logoutClient()
-	defer client.CloseIdleConnections()
+	d := deliveries{Endpoint: e, http: e.logoutClient(), flying: map[int64]string{}, done: make(chan delivered, logoutAtOnce)}
+	defer d.http.CloseIdleConnections()
+	defer d.all.Wait()
 	tick := time.NewTicker(logoutEvery)
 	defer tick.Stop()
 	for failing := false; ; {
-		err := e.deliverDue(ctx, client)
+		err := d.err
+		if err == nil {
+			err = d.next(ctx)
+		}
 		if err != nil && !failing && ctx.Err() == nil { // once an outage
 			e.Logger.Error("deliver logout tokens", "error", err)
 		}
@@ -50,43 +58,86 @@ func (e *Endpoint) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case one := <-d.done:
+			delete(d.flying, one.id)
+			d.err = cmp.Or(d.err, one.err)
 		case <-tick.C:
+			d.due, d.err = nil, nil
 		case <-e.nudge:
+			d.due, d.err = nil, nil
 		}
 	}
 }
 
-// deliverDue delivers what is due, a batch at a time, on one node at a time.
-func (e *Endpoint) deliverDue(ctx context.Context, client *http.Client) error {
-	for {
-		due, err := e.Store.DueLogouts(ctx, logoutBatch)
-		if err != nil || len(due) == 0 {
+// deliveries are those under way. Only Run's goroutine touches the fields.
+type deliveries struct {
+	*Endpoint
+	http   *http.Client
+	all    sync.WaitGroup
+	done   chan delivered   // never full: it holds as many as there are at once
+	flying map[int64]string // the client of each that is under way
+	due    []Logout         // read, and not begun
+	leased time.Time        // until when this node is the one that delivers
+	err    error            // of the store, which is asked again at the next tick
+}
+
+type delivered struct {
+	id  int64
+	err error
+}
+
+// next begins what can be begun, of what was read before or else of what is due now.
+func (d *deliveries) next(ctx context.Context) error {
+	if d.begin(ctx) || len(d.flying) == logoutAtOnce {
+		return nil
+	}
+	if err := d.read(ctx); err != nil {
+		return err
+	}
+	d.begin(ctx)
+	return nil
+}
+
+// begin sends off as many as there may be at once, and few of one client: whose endpoint hangs holds up nobody else's.
+func (d *deliveries) begin(ctx context.Context) (begun bool) {
+	var left []Logout
+	for _, l := range d.due {
+		same := 0
+		for _, client := range d.flying {
+			if client == l.ClientID {
+				same++
+			}
+		}
+		if len(d.flying) == logoutAtOnce || same == logoutPerClient {
+			left = append(left, l)
+			continue
+		}
+		begun, d.flying[l.ID] = true, l.ClientID
+		d.all.Go(func() { d.done <- delivered{l.ID, d.deliver(ctx, d.http, l)} })
+	}
+	d.due = left
+	return begun
+}
+
+// read asks what is due, which is for one node at a time to deliver.
+func (d *deliveries) read(ctx context.Context) (err error) {
+	d.due, err = d.Store.DueLogouts(ctx, logoutBatch)
+	if err != nil || len(d.due) == 0 {
+		return err
+	}
+	if now := d.Now(); d.Lease != nil && d.leased.Sub(now) < logoutLease/2 {
+		mine, err := d.Lease(ctx, "logouts", logoutLease)
+		if d.due = nil; err != nil || !mine {
 			return err
 		}
-		if e.Lease != nil {
-			if mine, err := e.Lease(ctx, "logouts", logoutLease); err != nil || !mine {
-				return err
-			}
-			// What another node delivered between the two is not to be delivered again.
-			if due, err = e.Store.DueLogouts(ctx, logoutBatch); err != nil {
-				return err
-			}
-		}
-		errs := make([]error, len(due))
-		slots := make(chan struct{}, logoutAtOnce)
-		var all sync.WaitGroup
-		for i, l := range due {
-			slots <- struct{}{}
-			all.Go(func() {
-				defer func() { <-slots }()
-				errs[i] = e.deliver(ctx, client, l)
-			})
-		}
-		all.Wait()
-		if err := errors.Join(errs...); err != nil || len(due) < logoutBatch {
+		d.leased = now.Add(logoutLease)
+		// What another node delivered between the two is not to be delivered again.
+		if d.due, err = d.Store.DueLogouts(ctx, logoutBatch); err != nil {
 			return err
 		}
 	}
+	d.due = slices.DeleteFunc(d.due, func(l Logout) bool { return d.flying[l.ID] != "" })
+	return nil
 }
 
 // deliver tries once; an error is the store's.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/sandi-auth/sandi/internal/account"
 	"github.com/sandi-auth/sandi/internal/audit"
-	"github.com/sandi-auth/sandi/internal/problem"
 	"github.com/sandi-auth/sandi/internal/session"
 	"github.com/sandi-auth/sandi/internal/web"
 )
@@ -54,7 +53,7 @@ func (e *Endpoint) SignedIn(r *http.Request) (SignIn, bool, error) {
 	if err != nil {
 		return SignIn{}, false, nil
 	}
-	s, err := e.Sessions.Owner(r.Context(), c.Value)
+	s, u, err := e.Sessions.OwnerAndUser(r.Context(), c.Value)
 	if errors.Is(err, session.ErrInvalidGrant) || err == nil && (s.ClientID != session.Browser || !s.Alive(e.Now())) {
 		return SignIn{}, false, nil
 	}
@@ -64,12 +63,8 @@ func (e *Endpoint) SignedIn(r *http.Request) (SignIn, bool, error) {
 	if e.Now().Sub(s.LastUsedAt) >= touchEvery {
 		return e.touch(r, c.Value)
 	}
-	u, err := e.Accounts.User(r.Context(), s.Subject)
-	if errors.Is(err, problem.NotFound) || err == nil && (u.Disabled || u.CredentialVersion != s.CredentialVersion) {
+	if u.Disabled || u.CredentialVersion != s.CredentialVersion {
 		return SignIn{}, false, nil
-	}
-	if err != nil {
-		return SignIn{}, false, err
 	}
 	web.SetSubject(r.Context(), s.Subject)
 	return SignIn{s, u}, true, nil

@@ -16,7 +16,7 @@ var clientTries = cluster.Backoff{Free: 10, Base: time.Second, Max: 15 * time.Mi
 // maxSuspects bounds what is remembered of failures. Where it is exceeded any one is forgotten, and caught again at its next failure.
 const maxSuspects = 4096
 
-// suspects are those who failed lately, by client and network. Only their tries are counted before they are made, so that a client that never
+// suspects are those who failed lately, by client and network (or by network alone). Only their tries are counted before they are made, so that a client that never
 // fails is asked no counter, however many of its requests come at once. The zero value has none.
 type suspects struct {
 	mu    sync.Mutex // guards until

@@ -90,6 +90,7 @@ type Endpoint struct {
 	own      *ownTokens // to verify its own tokens by
 	metrics  metrics
 	suspects suspects // among clients
+	refused  suspects // networks of public clients
 	lists    statusLists
 	nudge    chan struct{} // Run is to look for logout tokens
 }
@@ -117,12 +118,12 @@ func (e *Endpoint) Routes(mux *http.ServeMux) {
 	for _, path := range []string{"/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"} {
 		mux.Handle("GET "+path, e.Web.HandleOAuth(e.metadata))
 	}
-	mux.Handle("GET "+authorizePath, e.Web.HandlePage(e.authorize))
+	mux.Handle("GET "+authorizePath, e.Web.HandlePage(web.NoHead(e.authorize)))
 	mux.Handle("POST "+authorizePath, e.Web.HandlePage(e.authorizePosted))
 	mux.Handle("POST "+pushPath, e.Web.HandleOAuth(e.push))
 	mux.Handle("GET "+userInfoPath, e.userInfo())
 	mux.Handle("POST "+userInfoPath, e.userInfo())
-	mux.Handle("GET "+logoutPath, e.Web.HandlePage(e.endSession))
+	mux.Handle("GET "+logoutPath, e.Web.HandlePage(web.NoHead(e.endSession)))
 	mux.Handle("POST "+logoutPath, e.Web.HandlePage(e.endSessionPosted))
 	mux.Handle("POST /oauth/token", e.Web.HandleOAuth(e.token))
 	mux.Handle("POST /oauth/revoke", e.Web.HandleOAuth(e.revoke))

@@ -43,13 +43,17 @@ func (g *grantCode) permit(context.Context, *tokenRequest) error { return nil }
 // session of its first use (RFC 6749 section 4.1.2). A session is drafted for a code that counts alone: a draft has a place in a status
 // list, and whoever makes codes up is to use none of them up.
 func (g *grantCode) redeem(ctx context.Context, q *tokenRequest) (issuance, error) {
-	b, c, err := g.spendCode(ctx, q, nil)
+	c, err := g.Store.Code(ctx, hashOf(g.code))
+	if err == nil {
+		err = g.check(q, c)
+	}
 	var d draft
-	if errors.Is(err, errNoDraft) {
-		if d, err = g.draft(ctx, q); err != nil {
-			return issuance{}, err
-		}
-		b, c, err = g.spendCode(ctx, q, &d)
+	if err == nil {
+		d, err = g.draft(ctx, q)
+	}
+	var b session.Begun
+	if err == nil {
+		b, err = g.spendCode(ctx, q, d)
 	}
 	switch {
 	case errors.Is(err, ErrCodeReused):
@@ -69,21 +73,19 @@ func (g *grantCode) redeem(ctx context.Context, q *tokenRequest) (issuance, erro
 	return i, nil
 }
 
-// spendCode is the one state change; errNoDraft, with nothing changed, where the code counts and there is no draft of its session.
-func (g *grantCode) spendCode(ctx context.Context, q *tokenRequest, d *draft) (session.Begun, Code, error) {
+// spendCode is the one state change.
+func (g *grantCode) spendCode(ctx context.Context, q *tokenRequest, d draft) (session.Begun, error) {
 	detail := map[string]string{"client_id": q.client.ID}
-	return g.Store.RedeemCode(ctx, hashOf(g.code), func(c Code) (session.Session, error) {
+	b, _, err := g.Store.RedeemCode(ctx, hashOf(g.code), func(c Code) (session.Session, error) {
 		if err := g.check(q, c); err != nil {
 			return session.Session{}, err
-		}
-		if d == nil {
-			return session.Session{}, errNoDraft
 		}
 		return d.of(given{
 			signIn: c.SignIn, subject: c.Subject, credentialVersion: c.CredentialVersion, scope: c.Scope, resources: c.Resources,
 			claims: c.Claims, authTime: c.AuthTime, amr: c.AMR, acr: c.ACR,
 		})
 	}, audit.Event{Action: audit.SessionBegun, From: q.from, Detail: detail}, audit.Event{Action: audit.CodeReused, From: q.from, Detail: detail})
+	return b, err
 }
 
 // check says whether q may redeem c.

@@ -18,6 +18,13 @@ type oneCode struct {
 	code Code
 }
 
+func (s oneCode) Code(_ context.Context, hash Hash) (Code, error) {
+	if hash != s.hash {
+		return Code{}, ErrNotFound
+	}
+	return s.code, nil
+}
+
 func (s oneCode) RedeemCode(_ context.Context, hash Hash, check func(Code) (session.Session, error), _, _ audit.Event) (session.Begun, Code, error) {
 	if hash != s.hash {
 		return session.Begun{}, Code{}, ErrNotFound

@@ -24,7 +24,7 @@ const (
 // (impersonation), which may_act or MayImpersonate has to allow.
 //
 // The new token ends with the old one's time and with its session, is never wider in scope, and has no refresh token. Its client
-// may revoke it alone.
+// may revoke it alone. Where the old one can be revoked alone too, the new one lives for exchangedLife at most.
 type grantExchange struct {
 	*Endpoint
 	subjectToken, subjectType string
@@ -108,7 +108,7 @@ func (g *grantExchange) redeem(ctx context.Context, q *tokenRequest) (issuance, 
 	s := g.subject
 	a := token.Access{
 		ID: exchangedPrefix + token.NewID(), Subject: s.Subject(), Session: s.Session(), AuthTime: s.AuthTime(), AMR: s.Strings("amr"), ACR: s.String("acr"),
-		Actor: g.act, At: g.at, NotAfter: s.ExpiresAt(),
+		Actor: g.act, At: g.at, NotAfter: g.notAfter(),
 	}
 	if g.keepRoles {
 		a.Roles = s.Roles()
@@ -129,6 +129,18 @@ func (g *grantExchange) redeem(ctx context.Context, q *tokenRequest) (issuance, 
 	return issuance{
 		client: q.client, access: a, scope: g.scope, resources: g.resources, jkt: q.jkt, x5t: q.x5t, issued: g.requested,
 	}, nil
+}
+
+// exchangedLife is how long a token lives at most that came of one which is revoked by its own jti, or ends with its client: no other token
+// has that jti, so nothing else ends the new one.
+const exchangedLife = 5 * time.Minute
+
+func (g *grantExchange) notAfter() time.Time {
+	end, s := g.subject.ExpiresAt(), g.subject
+	if soon := g.at.Add(exchangedLife); end.After(soon) && (s.Session() == "" || strings.HasPrefix(s.ID(), exchangedPrefix)) {
+		return soon
+	}
+	return end
 }
 
 // exchangedPlace is that of the subject token where it has a session, so that lists show the session's end; else one of its own.

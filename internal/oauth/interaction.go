@@ -109,7 +109,16 @@ func (e *Endpoint) pending(r *http.Request, id string) (p Pending, err error) {
 		return p, errExpired(errors.New("the redirect URI was taken from the client meanwhile"))
 	}
 	p.Scopes, p.Resources = e.explain(p.Request)
-	return p, nil
+	return p, e.stillFits(p.Client, p.Request)
+}
+
+// stillFits says request_expired where the client may not ask any more for what it asked for when it was judged.
+func (e *Endpoint) stillFits(c Client, q Request) error {
+	_, _, err := e.Policy.target(c, q.Scope, q.Resources, e.Audience)
+	if err != nil {
+		return errExpired(err)
+	}
+	return nil
 }
 
 // explain finds what the policy says about what a request asks for.

@@ -14,7 +14,7 @@ type Metadata struct {
 	AuthorizationEndpoint    string `json:"authorization_endpoint"`
 	TokenEndpoint            string `json:"token_endpoint"`
 	JWKSURI                  string `json:"jwks_uri"`
-	UserInfoEndpoint         string `json:"userinfo_endpoint"`
+	UserInfoEndpoint         string `json:"userinfo_endpoint,omitempty"`     // wants the scope openid
 	RegistrationEndpoint     string `json:"registration_endpoint,omitempty"` // RFC 7591, where it is open
 	RevocationEndpoint       string `json:"revocation_endpoint"`
 	IntrospectionEndpoint    string `json:"introspection_endpoint"`
@@ -31,7 +31,7 @@ type Metadata struct {
 	CertificateBound         bool   `json:"tls_client_certificate_bound_access_tokens,omitempty"` // RFC 8705 section 3.3
 
 	Scopes             []string        `json:"scopes_supported"`
-	Claims             []string        `json:"claims_supported"`
+	Claims             []string        `json:"claims_supported,omitempty"`
 	ResponseTypes      []string        `json:"response_types_supported"`
 	ResponseModes      []string        `json:"response_modes_supported"`
 	GrantTypes         []string        `json:"grant_types_supported"`
@@ -45,8 +45,8 @@ type Metadata struct {
 	RevocationAlgs     []jwt.Algorithm `json:"revocation_endpoint_auth_signing_alg_values_supported"`
 	IntrospectMethods  []string        `json:"introspection_endpoint_auth_methods_supported"`
 	IntrospectAuthAlgs []jwt.Algorithm `json:"introspection_endpoint_auth_signing_alg_values_supported"`
-	IntrospectAlgs     []jwt.Algorithm `json:"introspection_signing_alg_values_supported"` // RFC 9701 section 7
-	IDTokenAlgs        []jwt.Algorithm `json:"id_token_signing_alg_values_supported"`
+	IntrospectAlgs     []jwt.Algorithm `json:"introspection_signing_alg_values_supported,omitempty"` // RFC 9701 section 7
+	IDTokenAlgs        []jwt.Algorithm `json:"id_token_signing_alg_values_supported,omitempty"`
 	RequestObjectAlgs  []jwt.Algorithm `json:"request_object_signing_alg_values_supported"`
 	DPoPAlgs           []jwt.Algorithm `json:"dpop_signing_alg_values_supported"` // RFC 9449 section 5.1
 }
@@ -56,6 +56,13 @@ func asymmetric() []jwt.Algorithm {
 	return []jwt.Algorithm{
 		jwt.ES256, jwt.ES384, jwt.ES512, jwt.EdDSA, jwt.PS256, jwt.PS384, jwt.PS512, jwt.RS256, jwt.RS384, jwt.RS512,
 	}
+}
+
+// withoutOpenID leaves out what clients would have to verify and cannot: what this server signs, logout tokens too.
+func (m *Metadata) withoutOpenID() {
+	m.UserInfoEndpoint, m.IDTokenAlgs, m.IntrospectAlgs = "", nil, nil
+	m.BackchannelLogout, m.BackchannelLogoutSession = false, false
+	m.Claims = nil
 }
 
 // Metadata says what works. The password and implicit grants are never in it, whatever single clients may do (secure-defaults 7).
@@ -79,12 +86,15 @@ func (e *Endpoint) Metadata() Metadata {
 	if e.MutualTLS {
 		m.IntrospectMethods = append(m.IntrospectMethods, AuthTLS)
 	}
+	if e.Policy.Symmetric {
+		m.withoutOpenID()
+	}
 	m.AuthMethods = append(slices.Clone(m.IntrospectMethods), AuthNone)
 	m.RevocationMethods = m.AuthMethods
 	if len(e.Registration) > 0 {
 		m.RegistrationEndpoint = at("/oauth/register")
 	}
-	for _, all := range [][]Scope{builtIn(), e.Policy.Scopes} {
+	for _, all := range [][]Scope{e.Policy.builtIn(), e.Policy.Scopes} {
 		for _, s := range all {
 			if !slices.Contains(m.Scopes, s.Name) {
 				m.Scopes = append(m.Scopes, s.Name)

@@ -18,7 +18,9 @@ func TestMetadata(t *testing.T) {
 	plain, _, _ := askable(t)
 	full, _, _ := askable(t)
 	full.MutualTLS, full.RequirePushed, full.Registration = true, true, []byte{1}
-	for name, e := range map[string]*Endpoint{"metadata.json": plain, "metadata_full.json": full} {
+	symmetric, _, _ := askable(t)
+	symmetric.Policy.Symmetric = true
+	for name, e := range map[string]*Endpoint{"metadata.json": plain, "metadata_full.json": full, "metadata_hs256.json": symmetric} {
 		got, err := json.MarshalIndent(e.Metadata(), "", "  ")
 		if err != nil {
 			t.Fatal(err)

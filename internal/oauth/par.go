@@ -115,5 +115,8 @@ func (e *Endpoint) pushedRequest(ctx context.Context, c Client, values url.Value
 	if q.ClientID != c.ID || !e.Now().Before(q.ExpiresAt) || !c.redirects(q.RedirectURI) {
 		return Request{}, spent
 	}
+	if err := e.stillFits(c, q); err != nil {
+		return Request{}, err
+	}
 	return q, nil
 }

@@ -17,6 +17,8 @@ type Policy struct {
 	Rotate    bool
 	Resources []Resource
 	Scopes    []Scope
+	// Symmetric says that tokens are signed by HS256, which no client can verify: then there is no OpenID Connect, and openid is not known.
+	Symmetric bool
 }
 
 // Resource is an API that tokens are for (RFC 8707): its identifier is their aud.
@@ -45,13 +47,17 @@ const (
 )
 
 // builtIn are the scopes that need no configuration, in the order of the metadata.
-func builtIn() []Scope {
-	return []Scope{
+func (p Policy) builtIn() []Scope {
+	all := []Scope{
 		{ScopeOpenID, "Know who you are", map[string]string{"id": "Mengetahui siapa Anda", "zh-Hant": "識別您的身分"}},
 		{ScopeProfile, "See your username", map[string]string{"id": "Melihat nama pengguna Anda", "zh-Hant": "查看您的使用者名稱"}},
 		{ScopeRoles, "See your roles", map[string]string{"id": "Melihat peran Anda", "zh-Hant": "查看您的角色"}},
 		{ScopeOfflineAccess, "Keep access while you are away", map[string]string{"id": "Tetap memiliki akses saat Anda tidak hadir", "zh-Hant": "在您離開時保有存取權"}},
 	}
+	if p.Symmetric {
+		return all[1:]
+	}
+	return all
 }
 
 // isBuiltIn scopes are about the user, not about a resource.
@@ -61,7 +67,7 @@ func isBuiltIn(scope string) bool {
 
 // named is the scope of a name.
 func (p Policy) named(scope string) (Scope, bool) {
-	for _, all := range [][]Scope{p.Scopes, builtIn()} {
+	for _, all := range [][]Scope{p.Scopes, p.builtIn()} {
 		if i := slices.IndexFunc(all, func(s Scope) bool { return s.Name == scope }); i >= 0 {
 			return all[i], true
 		}

@@ -127,7 +127,7 @@ func TestDescriptions(t *testing.T) {
 			t.Errorf("%s in %s: %q, want %q", tt.scope, tt.language, got, tt.want)
 		}
 	}
-	for _, s := range builtIn() {
+	for _, s := range (Policy{}).builtIn() {
 		for _, language := range []string{"id", "zh-Hant"} {
 			if s.Descriptions[language] == "" {
 				t.Errorf("%s has no description in %s", s.Name, language)

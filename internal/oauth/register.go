@@ -95,7 +95,7 @@ func (e *Endpoint) readRegistration(w http.ResponseWriter, _ *http.Request, c Cl
 }
 
 // changeRegistration replaces the metadata (RFC 7592 section 2.2). What an operator set meanwhile in favour of the client does not outlive it;
-// resources and lifetimes, which it cannot set itself, do.
+// resources and lifetimes, which it cannot set itself, do, and so does every restriction: the answer says which.
 func (e *Endpoint) changeRegistration(w http.ResponseWriter, r *http.Request, c Client, token string) error {
 	var m clientMetadata
 	if err := decodeMetadata(w, r, &m); err != nil {
@@ -110,8 +110,10 @@ func (e *Endpoint) changeRegistration(w http.ResponseWriter, r *http.Request, c 
 	}
 	next := Client{
 		ID: c.ID, Origin: c.Origin, Secrets: c.Secrets, RegistrationToken: c.RegistrationToken, CreatedAt: c.CreatedAt, UpdatedAt: now, Version: c.Version,
-		Resources: c.Resources, Access: c.Access, Idle: c.Idle, Absolute: c.Absolute,
+		Resources: c.Resources, Access: c.Access, Idle: c.Idle, Absolute: c.Absolute, FAPI: c.FAPI,
 	}
+	m.DPoPBound, m.TLSBound = m.DPoPBound || c.DPoPBound, m.TLSBound || c.TLSBound
+	m.RequirePushed, m.RequireSignedRequest = m.RequirePushed || c.RequirePushed, m.RequireSignedRequest || c.RequireSignedRequest
 	plain, err := e.apply(m, &next)
 	if err != nil {
 		return err

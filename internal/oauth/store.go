@@ -66,6 +66,8 @@ type CodeStore interface {
 	// ErrNotFound where one of them was not there any more: then no code is made. A zero Hash stands for none.
 	// consent, where not nil, is remembered with it (merged into what there is).
 	AddCode(ctx context.Context, code Hash, c Code, pending, pushed Hash, consent *Consent, e audit.Event) error
+	// Code reads one as it was issued, used or not; ErrNotFound for an unknown one or one that expired unused.
+	Code(ctx context.Context, code Hash) (Code, error)
 	// RedeemCode reads the code, asks check (which must be quick, and sees the code as it was issued), and where that is nil
 	// inserts the session that it returns, as session.Store's BeginSession does, and marks the code as used by it. The check's
 	// error changes nothing and is returned. ErrNotFound for an unknown code or one that expired unused; for a used one
@@ -102,7 +104,7 @@ type ConsentStore interface {
 
 // LogoutStore keeps logout tokens to deliver. They are written by whatever ends a sign-in, for each of its grants with session.Session.Notify.
 type LogoutStore interface {
-	// DueLogouts lists those whose next try is due, oldest first.
+	// DueLogouts lists those whose next try is due, by turns of their clients, oldest first.
 	DueLogouts(ctx context.Context, limit int) ([]Logout, error)
 	// LogoutDone deletes one that was delivered or given up.
 	LogoutDone(ctx context.Context, id int64) error

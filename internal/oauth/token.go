@@ -101,15 +101,12 @@ func (e *Endpoint) token(w http.ResponseWriter, r *http.Request) error {
 	if err := q.mayUse(f.get("grant_type")); err != nil { // 5
 		return err
 	}
-	if err := e.bind(w, q); err != nil {
+	if err := e.spare(q, g); err != nil {
 		return err
 	}
-	if err := g.permit(r.Context(), q); err != nil {
-		return err
-	}
-	i, err := g.redeem(r.Context(), q) // 6
+	i, err := e.redeem(w, q, g)
 	if err != nil {
-		return err
+		return e.refuseAgain(q, err)
 	}
 	a, err := e.issue(r.Context(), r, i) // 7
 	if err != nil {
@@ -117,6 +114,17 @@ func (e *Endpoint) token(w http.ResponseWriter, r *http.Request) error {
 	}
 	e.metrics.minted.WithLabelValues(f.get("grant_type")).Inc() // grantOf knows it: one of a few
 	return e.hand(w, a)
+}
+
+// redeem is the rest of phase 5, and phase 6.
+func (e *Endpoint) redeem(w http.ResponseWriter, q *tokenRequest, g grant) (issuance, error) {
+	if err := e.bind(w, q); err != nil {
+		return issuance{}, err
+	}
+	if err := g.permit(q.Context(), q); err != nil {
+		return issuance{}, err
+	}
+	return g.redeem(q.Context(), q) // 6
 }
 
 // admit is phase 2.

@@ -14,11 +14,12 @@ import (
 	"github.com/sandi-auth/sandi/internal/revocation"
 	"github.com/sandi-auth/sandi/internal/session"
 	"github.com/sandi-auth/sandi/internal/token"
+	"github.com/sandi-auth/sandi/jwt"
 )
 
-// openPlaces prepares the places in status lists that sessions and tokens get.
+// openPlaces prepares the places in status lists that sessions and tokens get. Nobody could verify a list that is signed by HS256.
 func (s *Server) openPlaces() {
-	if s.cfg.OAuth.StatusLists {
+	if s.cfg.OAuth.StatusLists && jwt.Algorithm(s.cfg.Token.Algorithm) != jwt.HS256 {
 		s.places = revocation.NewPlaces(revocation.PlacesConfig{Store: s.db, Issuer: s.cfg.Issuer, Now: s.now})
 	}
 }
@@ -58,11 +59,24 @@ func (s *Server) refuseNamesakes(ctx context.Context) error {
 	return nil
 }
 
+// nonceKeys are those of DPoP nonces. As with all that nodes share, that of the store's master key comes first; while that changes, nodes
+// that have not followed yet hand out others, which count too.
+func (s *Server) nonceKeys() func() [][]byte {
+	var all [][]byte
+	for _, m := range s.masters.All() {
+		all = append(all, m.Derive("dpop nonce", 32))
+	}
+	return func() [][]byte {
+		first := max(s.masters.Current(), 0)
+		return append([][]byte{all[first]}, slices.Delete(slices.Clone(all), first, first+1)...)
+	}
+}
+
 // proofs checks DPoP proofs for what stands under the issuer's URL. One-time values and nonces are those of all nodes.
 func (s *Server) proofs(issuer *url.URL, requireNonce bool) (*guard.Proofs, error) {
 	return guard.NewProofs(guard.ProofsConfig{
 		PublicURL: issuer.Scheme + "://" + issuer.Host, Replay: s.db, Now: s.now,
-		NonceKey: s.masters.All()[0].Derive("dpop nonce", 32), RequireNonce: requireNonce,
+		NonceKeys: s.nonceKeys(), RequireNonce: requireNonce,
 	})
 }
 

@@ -127,3 +127,68 @@ func TestErrorsQuoteNobody(t *testing.T) {
 		}
 	}
 }
+
+// What waits is judged again when it is answered: a scope or a resource that was taken from its client meanwhile is not granted.
+func TestShrunkPolicy(t *testing.T) {
+	t.Parallel()
+	for name, shrink := range map[string]func(*oauth.Client){
+		"scope":    func(c *oauth.Client) { c.Scopes = []string{"openid", "read"} },
+		"resource": func(c *oauth.Client) { c.Resources = []string{resourceA} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := startGrants(t, nil)
+			g.add(app("app", oauth.AuthPost))
+			p := g.person(t)
+			more := []string{"scope", "openid read write", "resource", resourceB}
+			consent := p.at(p.signIn(p.visit(asked("app", more...)), "user1", "password1"), 200, "/consent")
+			uri := g.push("app", askedFor("app", more...))
+			c, err := g.db.Client(context.Background(), "app")
+			if err != nil {
+				t.Fatal(err)
+			}
+			shrink(&c)
+			if err := g.db.ChangeClient(context.Background(), c, audit.Event{Action: audit.ClientChanged}); err != nil {
+				t.Fatal(err)
+			}
+			g.advance(2 * time.Second)
+			if s := p.fill(consent, 0, "decision", "allow", "scope", "read", "scope", "write"); s.away != nil || s.status != 404 {
+				t.Errorf("the waiting one: %d, sent to %v", s.status, s.away)
+			}
+			if s := p.visit(pushed("app", uri)); s.away != nil || s.status != 404 {
+				t.Errorf("the pushed one: %d, sent to %v", s.status, s.away)
+			}
+		})
+	}
+}
+
+// The sign-in page of a request for one user gives away neither the subject nor the name that goes with it.
+func TestSignInPageNamesNobody(t *testing.T) {
+	t.Parallel()
+	g := startGrants(t, nil)
+	g.add(app("app", oauth.AuthPost))
+	s := g.person(t).visit(asked("app", "claims", `{"id_token":{"sub":{"value":"user1"}}}`))
+	if s.path[:7] != "/signin" || strings.Contains(s.raw, "user1") {
+		t.Errorf("at %s: %s", s.path, s.raw)
+	}
+}
+
+// HEAD changes nothing: what GET would answer, and spend, is refused.
+func TestHeadSpendsNothing(t *testing.T) {
+	t.Parallel()
+	g := startGrants(t, nil)
+	g.add(app("app", oauth.AuthPost))
+	p := g.person(t)
+	p.allowed(asked("app"))
+	waiting := p.send("GET", asked("app", "prompt", "consent"), "").header.Get("Location")
+	waiting = "/signin" + waiting[strings.Index(waiting, "?"):]
+	for _, path := range []string{waiting, "/oauth/logout?client_id=app"} {
+		if a := p.send("HEAD", path, ""); a.status != 405 || !strings.Contains(a.header.Get("Allow"), "GET") || strings.Contains(a.header.Get("Allow"), "HEAD") {
+			t.Errorf("HEAD %s: %d, Allow %q", path, a.status, a.header.Get("Allow"))
+		}
+	}
+	p.at(p.visit(waiting), 200, "/consent")
+	if a := p.send("GET", "/console", ""); a.status != 303 || a.header.Get("Location") != "/console/" {
+		t.Errorf("/console: %d to %q", a.status, a.header.Get("Location"))
+	}
+}

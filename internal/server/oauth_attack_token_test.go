@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sandi-auth/sandi/internal/audit"
 	"github.com/sandi-auth/sandi/internal/config"
 	"github.com/sandi-auth/sandi/internal/oauth"
 )
@@ -168,4 +169,65 @@ func visible(r rune) rune {
 		return -1
 	}
 	return r
+}
+
+// Who makes up refresh tokens and codes as a public client, each with a proof to be remembered, is slowed down soon; what counts gets through
+// all the same, and so does a client that authenticates.
+func TestFailingPublicClients(t *testing.T) {
+	t.Parallel()
+	g := startGrants(t, nil)
+	g.add(app("phone", oauth.AuthNone))
+	g.add(app("web", ""))
+	code := g.code("phone", nil)
+	first := g.want(g.token("phone", redeeming(g.code("phone", nil))), 200, "")
+	slowed := func(form url.Values) {
+		t.Helper()
+		for range 2000 { // time goes by meanwhile
+			a := g.token("phone", form, "DPoP", g.proof(newDPoPKey(t)))
+			if a.status == 429 {
+				g.reason(a, 429, "temporarily_unavailable")
+				return
+			}
+			g.reason(a, 400, "invalid_grant")
+		}
+		t.Error("nothing was slowed down")
+	}
+	slowed(refreshing("made up"))
+	slowed(redeeming("made up"))
+	g.reason(g.token("web", refreshing("made up")), 400, "invalid_grant")
+	g.want(g.token("phone", refreshing(first.str("refresh_token"))), 200, "")
+	g.want(g.token("phone", redeeming(code)), 200, "")
+	g.clock.advance(time.Second)
+	g.reason(g.token("phone", redeeming("made up")), 400, "invalid_grant")
+}
+
+// What an operator demands of a client that registered itself, the client does not get rid of.
+func TestRestrictionsStay(t *testing.T) {
+	t.Parallel()
+	g := startGrants(t, func(c *config.Config) { c.OAuth.RegistrationTokenFile = secretFile(t, 0o600, longSecret) })
+	metadata := map[string]any{"redirect_uris": []string{callback}}
+	made := g.want(g.register(g.client, "POST", "/oauth/register", longSecret, metadata), 201, "")
+	id, manage := made.str("client_id"), made.str("registration_access_token")
+	c, err := g.db.Client(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.RequirePushed, c.DPoPBound = true, true
+	if err := g.db.ChangeClient(t.Context(), c, audit.Event{Action: audit.ClientChanged}); err != nil {
+		t.Fatal(err)
+	}
+	metadata["client_id"] = id
+	told := g.want(g.register(g.client, "PUT", "/oauth/register/"+id, manage, metadata), 200, "")
+	kept, err := g.db.Client(t.Context(), id)
+	if err != nil || !kept.RequirePushed || !kept.DPoPBound {
+		t.Errorf("kept %+v, %v", kept, err)
+	}
+	if told.body["dpop_bound_access_tokens"] != true || told.body["require_pushed_authorization_requests"] != true {
+		t.Errorf("told %s", told.raw)
+	}
+	kept.FAPI = true
+	if err := g.db.ChangeClient(t.Context(), kept, audit.Event{Action: audit.ClientChanged}); err != nil {
+		t.Fatal(err)
+	}
+	g.reason(g.register(g.client, "PUT", "/oauth/register/"+id, manage, metadata), 400, "invalid_client_metadata") // FAPI knows no secret
 }

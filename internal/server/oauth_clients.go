@@ -22,6 +22,7 @@ func OAuthPolicy(c config.Config) oauth.Policy {
 	p := oauth.Policy{
 		Access: life.Access, Idle: life.Idle, Absolute: life.Absolute, Rotate: life.Rotate,
 		MaxAccess: o.MaxAccess, MaxIdle: o.MaxIdle, MaxAbsolute: o.MaxAbsolute,
+		Symmetric: jwt.Algorithm(c.Token.Algorithm) == jwt.HS256,
 	}
 	for _, s := range o.Scopes {
 		languages := map[string]string{}

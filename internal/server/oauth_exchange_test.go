@@ -240,3 +240,31 @@ func TestExchangedRevocation(t *testing.T) {
 		t.Errorf("by ID token: %v", p)
 	}
 }
+
+// A token without a session, or one that was exchanged, can be revoked alone: what is exchanged from it outlives that by minutes at most.
+// checklist 78
+func TestExchangeShort(t *testing.T) {
+	t.Parallel()
+	g, user := startExchange(t, nil)
+	g.add(machine("robot"))
+	life := func(subject string) time.Duration {
+		g.t.Helper()
+		a := g.want(g.token("deputy", exchanging(subject, "resource", resourceA)), 200, "")
+		c := payload(t, a.str("access_token"))
+		return time.Duration(c["exp"].(float64)-c["iat"].(float64)) * time.Second
+	}
+	if got := life(user.str("access_token")); got <= 5*time.Minute {
+		t.Errorf("of a session's token: %v", got)
+	}
+	if got := life(g.own("robot")); got != 5*time.Minute {
+		t.Errorf("of a client's own token: %v, want 5m", got)
+	}
+	once := g.want(g.token("deputy", exchanging(user.str("access_token"), "resource", resourceA)), 200, "").str("access_token")
+	if got := life(once); got != 5*time.Minute {
+		t.Errorf("of an exchanged token: %v, want 5m", got)
+	}
+	g.advance(12 * time.Minute) // of 15
+	if got := life(once); got > 3*time.Minute {
+		t.Errorf("near the end: %v", got)
+	}
+}

@@ -11,7 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sandi-auth/sandi/internal/audit"
 	"github.com/sandi-auth/sandi/internal/oauth"
+	"github.com/sandi-auth/sandi/internal/session"
 	"github.com/sandi-auth/sandi/jwt"
 )
 
@@ -224,5 +226,52 @@ func TestBackchannelLogoutGivenUp(t *testing.T) {
 	g.until("it is given up", func() bool { return strings.Contains(g.log.String(), "is given up") })
 	if strings.Contains(g.log.String(), "eyJ") {
 		t.Error("a token is in the log")
+	}
+}
+
+// A client whose back channel hangs has two deliveries at a time, and holds no other client's up.
+func TestSlowBackchannel(t *testing.T) {
+	t.Parallel()
+	var now, most atomic.Int64
+	hang := make(chan struct{})
+	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		for n := now.Add(1); n > most.Load(); {
+			most.Store(n)
+		}
+		defer now.Add(-1)
+		select {
+		case <-hang:
+		case <-r.Context().Done():
+		}
+	}))
+	t.Cleanup(slow.Close)
+	good := newReceiver(t)
+	g := startGrants(t, nil)
+	for id, url := range map[string]string{"slow": slow.URL, "good": good.url} {
+		one := app(id, oauth.AuthPost)
+		one.BackchannelLogoutURI = url
+		g.add(one)
+	}
+	for i := range 8 {
+		client := "slow"
+		if i == 7 {
+			client = "good"
+		}
+		signIn := g.signIn("user1", "password1")
+		g.want(g.token(client, redeeming(g.code(client, func(c *oauth.Code) { c.SignIn = signIn }))), 200, "")
+	}
+	if _, err := g.db.EndSessionsOf(context.Background(), "user1", session.ID{}, session.LoggedOut, audit.Event{Action: audit.SessionEnded}); err != nil {
+		t.Fatal(err)
+	}
+	good.next(t)
+	g.until("the slow one was called", func() bool { return now.Load() > 0 })
+	close(hang)
+	g.until("all were delivered", func() bool {
+		due, err := g.db.DueLogouts(context.Background(), 10)
+		return err == nil && len(due) == 0
+	})
+	if most.Load() > 2 {
+		t.Errorf("%d at once", most.Load())
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/sandi-auth/sandi/internal/account"
 	"github.com/sandi-auth/sandi/internal/audit"
 	"github.com/sandi-auth/sandi/internal/revocation"
 )
@@ -129,6 +130,8 @@ type Store interface {
 	RotateSession(ctx context.Context, p Presented, l Limits, reuse, forward audit.Event) (Rotation, error)
 	// Session reads one, alive or not; ErrNotFound.
 	Session(ctx context.Context, id ID) (Session, error)
+	// SessionAndUser reads one with its user as they are at the same instant; ErrNotFound.
+	SessionAndUser(ctx context.Context, id ID) (Session, account.User, error)
 	// SessionsOf lists the alive sessions of a user, last used first.
 	SessionsOf(ctx context.Context, subject string, now time.Time) ([]Session, error)
 	// EndSession ends the session and the grants made from it. Where it is a grant and

@@ -50,6 +50,16 @@ func (db *DB) AddCode(ctx context.Context, code oauth.Hash, c oauth.Code, pendin
 	})
 }
 
+// Code reads one as it was issued, used or not; oauth.ErrNotFound.
+func (db *DB) Code(ctx context.Context, code oauth.Hash) (c oauth.Code, err error) {
+	err = one(ctx, db.readers, []any{document{&c}}, `SELECT c.document FROM codes c WHERE c.hash = ? AND (c.used_at > 0 OR c.expires_at > ?)`,
+		code[:], millis(db.now()))
+	if errors.Is(err, sql.ErrNoRows) {
+		err = oauth.ErrNotFound
+	}
+	return c, db.dialect.fault("read code", err)
+}
+
 // RedeemCode makes the one session of a code, as oauth.CodeStore has it. Beside that: the sign-in that has ended takes its codes with it
 // (oauth.ErrNotFound, wrapping session.ErrNotFound too), and so does a user who is disabled or changed the password (session.ErrUserGone).
 // check is called while the code is locked, on SQLite by the one goroutine that writes: it must not ask this store for anything.

@@ -31,15 +31,18 @@ func (t *tx) tellClients(ended []session.Session) error {
 	return t.insertRows(`INSERT INTO logouts (client_id, subject, sign_in, tries, ended_at, due_at) VALUES `, rows)
 }
 
-// DueLogouts lists those whose next try is due, oldest first.
+// DueLogouts lists those whose next try is due, oldest first, by turns of their clients: one with many of them does not hide the others.
 func (db *DB) DueLogouts(ctx context.Context, limit int) (logouts []oauth.Logout, err error) {
 	err = each(ctx, db.readers, func(r *sql.Rows) error {
 		var l oauth.Logout
 		err := r.Scan(&l.ID, &l.ClientID, &l.Subject, bytes{l.SignIn[:]}, &l.Tries, instant{&l.EndedAt})
 		logouts = append(logouts, l)
 		return err
-	}, `SELECT l.id, l.client_id, l.subject, l.sign_in, l.tries, l.ended_at FROM logouts l WHERE l.due_at <= ?
-		ORDER BY l.due_at, l.id LIMIT ?`, millis(db.now()), limit)
+	}, `SELECT d.id, d.client_id, d.subject, d.sign_in, d.tries, d.ended_at FROM (
+			SELECT l.id, l.client_id, l.subject, l.sign_in, l.tries, l.ended_at, l.due_at,
+				ROW_NUMBER() OVER (PARTITION BY l.client_id ORDER BY l.due_at, l.id) AS turn
+			FROM logouts l WHERE l.due_at <= ?
+		) d ORDER BY d.turn, d.due_at, d.id LIMIT ?`, millis(db.now()), limit)
 	return logouts, db.dialect.fault("list logouts", err)
 }
 

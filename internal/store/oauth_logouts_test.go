@@ -95,6 +95,27 @@ func TestLogouts(t *testing.T) {
 	})
 }
 
+// A client with many due hides no other's.
+func TestDueLogoutsByTurns(t *testing.T) {
+	forEach(t, func(t *testing.T, newFixture func(testing.TB) *fixture) {
+		f := newFixture(t)
+		subject := f.addUser(t, "ani").Subject
+		for _, client := range []string{"shop", "shop", "shop", "mail"} {
+			s := f.begin(t, subject)
+			f.redeemed(t, s, func(c *oauth.Code) { c.ClientID = client })
+			f.end(t, s.ID, true)
+			f.advance(time.Second)
+		}
+		var got []string
+		for _, l := range must(f.DueLogouts(t.Context(), 3)) {
+			got = append(got, l.ClientID)
+		}
+		if diff := cmp.Diff([]string{"shop", "mail", "shop"}, got); diff != "" {
+			t.Errorf("due (-want +got):\n%s", diff)
+		}
+	})
+}
+
 // TestDueLogouts: one that failed is due later, and one that was delivered is not.
 func TestDueLogouts(t *testing.T) {
 	forEach(t, func(t *testing.T, newFixture func(testing.TB) *fixture) {

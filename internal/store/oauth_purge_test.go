@@ -193,6 +193,7 @@ func TestOAuthAway(t *testing.T) {
 			"Request":          func() error { _, err := db.Request(ctx, "pending", id); return err },
 			"DropRequest":      func() error { return db.DropRequest(ctx, "pending", id) },
 			"AddCode":          func() error { return db.AddCode(ctx, id, oauth.Code{}, id, id, nil, none) },
+			"Code":             func() error { _, err := db.Code(ctx, id); return err },
 			"RedeemCode":       func() error { _, _, err := db.RedeemCode(ctx, id, begin, none, none); return err },
 			"AddDevice":        func() error { return db.AddDevice(ctx, id, id, oauth.Device{}) },
 			"DeviceByUserCode": func() error { _, err := db.DeviceByUserCode(ctx, id); return err },

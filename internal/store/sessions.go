@@ -150,12 +150,10 @@ func (t *tx) requireParent(s session.Session) error {
 	if err := t.lockSession(s.Parent); err != nil {
 		return err
 	}
-	parent, err := readSession(context.Background(), t, s.Parent)
-	if err == nil && (parent.Subject != s.Subject || !parent.Alive(t.now)) {
-		err = session.ErrNotFound
-	}
-	if err != nil {
-		return err
+	alive, err := t.count(`SELECT COUNT(*) FROM sessions s WHERE s.id = ? AND s.subject = ? AND s.ended_at = 0 AND s.idle_expires_at > ?`,
+		s.Parent[:], s.Subject, millis(t.now))
+	if err != nil || alive == 0 {
+		return orNone(err, session.ErrNotFound)
 	}
 	return t.makeRoom(s.Subject, grantsKept, `s.parent_id = ? AND s.ended_at = 0 AND s.client_id = ? AND s.idle_expires_at > ?`,
 		s.Parent[:], s.ClientID, millis(t.now))
@@ -170,6 +168,15 @@ func (t *tx) lockSession(id session.ID) error {
 func (db *DB) Session(ctx context.Context, id session.ID) (session.Session, error) {
 	s, err := readSession(ctx, db.readers, id)
 	return s, db.dialect.fault("read session", err)
+}
+
+// SessionAndUser reads one, alive or not, with its user; session.ErrNotFound.
+func (db *DB) SessionAndUser(ctx context.Context, id session.ID) (session.Session, account.User, error) {
+	k, err := readKnown(ctx, db.readers, id)
+	if err == nil && k.session.ID.IsZero() {
+		err = session.ErrNotFound
+	}
+	return k.session, k.user, db.dialect.fault("read session", err)
 }
 
 func readSession(ctx context.Context, q querier, id session.ID) (s session.Session, err error) {

@@ -80,6 +80,19 @@ func (s *Web) HandlePage(h Handler) http.Handler {
 	})
 }
 
+// NoHead refuses HEAD, for a page whose GET changes something: HEAD would spend what its sender never sees.
+func NoHead(h Handler) Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if r.Method == http.MethodHead {
+			w.Header().Set("Allow", "GET, POST")
+			e := problem.New(problem.MethodNotAllowed, "method_not_allowed")
+			e.Params = map[string]string{"method": r.Method, "allow": "GET, POST"}
+			return e
+		}
+		return h(w, r)
+	}
+}
+
 var failureBody = template.Must(template.New("failure").Parse(`<p>{{.Sentence}}</p>
 {{- with .Description}}<p class="quiet" lang="en">{{.}}</p>{{end}}
 {{- with .RequestID}}<p class="quiet">Request ID: <code>{{.}}</code></p>{{end}}`))

@@ -37,6 +37,20 @@ func Device(userAgent string) (browser, system string) {
 	return named(browsers, userAgent), named(systems, userAgent)
 }
 
+// DeviceName is a short name of a User-Agent for a list: "Firefox on Linux", or "unknown".
+func DeviceName(userAgent string) string {
+	switch browser, system := Device(userAgent); {
+	case browser == "" && system == "":
+		return "unknown"
+	case system == "":
+		return browser
+	case browser == "":
+		return system
+	default:
+		return browser + " on " + system
+	}
+}
+
 func named(table [][2]string, s string) string {
 	for _, row := range table {
 		if strings.Contains(s, row[0]) {

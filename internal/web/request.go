@@ -82,7 +82,7 @@ func (s *Web) Wrap(next http.Handler) http.Handler {
 		defer s.finish(w, r, q, start)
 		s.securityHeaders(w, r, q)
 		if err := s.checkHost(r); err != nil {
-			s.WriteError(w, r, err)
+			s.refuse(w, r, problem.From(err))
 			return
 		}
 		if s.cors(w, r) {
@@ -100,7 +100,7 @@ func (s *Web) finish(w *recorder, r *http.Request, q *request, start time.Time) 
 		}
 		s.log.Error("handler panicked", "request_id", q.id, "panic", p, "stack", string(debug.Stack()))
 		if w.status == 0 {
-			s.WriteError(w, r, problem.New(problem.Internal, "server_error"))
+			s.refuse(w, r, problem.New(problem.Internal, "server_error"))
 		}
 	}
 	if w.status == 0 {

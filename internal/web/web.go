@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -77,7 +78,7 @@ func (s *Web) AllowedOrigin(origin string) bool { return slices.Contains(s.origi
 func (s *Web) Mux(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !canonical(r.URL.Path) {
-			s.WriteError(w, r, problem.New(problem.NotFound, "not_found"))
+			s.refuse(w, r, problem.New(problem.NotFound, "not_found"))
 			return
 		}
 		if _, pattern := mux.Handler(r); pattern != "" {
@@ -88,14 +89,31 @@ func (s *Web) Mux(mux *http.ServeMux) http.Handler {
 		p := &probe{header: http.Header{}}
 		mux.ServeHTTP(p, r)
 		if p.status != http.StatusMethodNotAllowed {
-			s.WriteError(w, r, problem.New(problem.NotFound, "not_found"))
+			s.refuse(w, r, problem.New(problem.NotFound, "not_found"))
 			return
 		}
 		w.Header().Set("Allow", p.header.Get("Allow"))
 		e := problem.New(problem.MethodNotAllowed, "method_not_allowed")
 		e.Params = map[string]string{"method": r.Method, "allow": p.header.Get("Allow")}
-		s.WriteError(w, r, e)
+		s.refuse(w, r, e)
 	})
+}
+
+// refuse answers what no handler saw: below /oauth/ in the form of RFC 6749, where only that form's codes are known.
+func (s *Web) refuse(w http.ResponseWriter, r *http.Request, e *problem.Error) {
+	if !strings.HasPrefix(r.URL.Path, "/oauth/") {
+		s.WriteError(w, r, e)
+		return
+	}
+	switch e.Kind {
+	case problem.NotFound:
+		e.Code, e.Description = "invalid_request", "there is no such endpoint"
+	case problem.MethodNotAllowed:
+		e.Code, e.Description = "invalid_request", "the method is not one of "+w.Header().Get("Allow")
+	case problem.Misdirected:
+		e.Code, e.Description = "invalid_request", "this server does not answer for the host of the request"
+	}
+	s.WriteOAuthError(w, r, e)
 }
 
 // probe is a ResponseWriter that keeps the status and headers and drops the body.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -102,7 +103,11 @@ func TestPanicIsA500(t *testing.T) {
 
 func TestFallback(t *testing.T) {
 	t.Parallel()
-	ok := handle(func(w http.ResponseWriter, _ *http.Request) error { return web.JSON(w, 200, "ok") })
+	ok := func(s *web.Web, mux *http.ServeMux) {
+		h := s.Handle(func(w http.ResponseWriter, _ *http.Request) error { return web.JSON(w, 200, "ok") })
+		mux.Handle("POST /x", h)
+		mux.Handle("POST /oauth/x", h)
+	}
 	for _, tt := range []struct {
 		method, target string
 		status         int
@@ -114,6 +119,8 @@ func TestFallback(t *testing.T) {
 		{"POST", "//x", 404, ""},
 		{"POST", "/a/../x", 404, ""},
 		{"OPTIONS", "*", 404, ""},
+		{"GET", "/oauth/x", 405, "POST"},
+		{"POST", "/oauth/nothing", 404, ""},
 	} {
 		res, _ := serve(t, web.Config{}, ok, httptest.NewRequest(tt.method, tt.target, nil))
 		if res.StatusCode != tt.status || res.Header.Get("Allow") != tt.allow {
@@ -121,6 +128,13 @@ func TestFallback(t *testing.T) {
 		}
 		if ct := res.Header.Get("Content-Type"); !strings.HasPrefix(ct, "application/json") {
 			t.Errorf("%s %s: content type %q", tt.method, tt.target, ct)
+		}
+		body, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(tt.target, "/oauth/") != strings.Contains(string(body), `{"error":"invalid_request","error_description":`) { // RFC 6749 section 5.2
+			t.Errorf("%s %s: %s", tt.method, tt.target, body)
 		}
 	}
 }

@@ -110,8 +110,8 @@ ALTER TABLE sessions
     ADD COLUMN /*M! IF NOT EXISTS */ status_bit BIGINT NOT NULL DEFAULT 0,
     ADD COLUMN /*M! IF NOT EXISTS */ notify BOOLEAN NOT NULL DEFAULT 0;
 
--- A sign-in may have had many grants that have ended.
-CREATE INDEX /*M! IF NOT EXISTS */ sessions_grants ON sessions (parent_id, ended_at);
+-- A sign-in may have had many grants that have ended, and each new one looks for the client's oldest.
+CREATE INDEX /*M! IF NOT EXISTS */ sessions_grants ON sessions (parent_id, ended_at, client_id, created_at);
 
 DROP INDEX /*M! IF EXISTS */ sessions_parent ON sessions;
 

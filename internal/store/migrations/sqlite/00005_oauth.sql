@@ -8,9 +8,9 @@ ALTER TABLE sessions ADD COLUMN status_list INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE sessions ADD COLUMN status_bit INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE sessions ADD COLUMN notify INTEGER NOT NULL DEFAULT 0;
 
--- A sign-in may have had many grants that have ended.
+-- A sign-in may have had many grants that have ended, and each new one looks for the client's oldest.
 DROP INDEX sessions_parent;
-CREATE INDEX sessions_parent ON sessions (parent_id) WHERE parent_id IS NOT NULL AND ended_at = 0;
+CREATE INDEX sessions_parent ON sessions (parent_id, client_id, created_at, id) WHERE parent_id IS NOT NULL AND ended_at = 0;
 
 CREATE INDEX sessions_status ON sessions (status_list) WHERE ended_at > 0 AND status_list > 0;
 

@@ -1,8 +1,12 @@
-package api
+package web_test
 
-import "testing"
+import (
+	"testing"
 
-func TestDevice(t *testing.T) {
+	"github.com/sandi-auth/sandi/internal/web"
+)
+
+func TestDeviceName(t *testing.T) {
 	t.Parallel()
 	for agent, want := range map[string]string{
 		"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0":                                                                  "Firefox on Linux",
@@ -13,8 +17,8 @@ func TestDevice(t *testing.T) {
 		"something (Darwin)": "unknown",
 		"":                   "unknown",
 	} {
-		if got := device(agent); got != want {
-			t.Errorf("device(%q): got %q, want %q", agent, got, want)
+		if got := web.DeviceName(agent); got != want {
+			t.Errorf("DeviceName(%q): got %q, want %q", agent, got, want)
 		}
 	}
 }
