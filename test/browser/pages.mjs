@@ -29,6 +29,8 @@ let shot = 0;
 
 /** look measures the page, and keeps a picture of it where the settings say so. */
 const look = async (page, name) => {
+  // A busy browser puts the focus where a page asks for it some time after it has loaded.
+  if (await page.locator('[autofocus]').count()) await page.locator('[autofocus]:focus').waitFor({ timeout: 3000 }).catch(() => {});
   if (shots) await page.screenshot({ path: `${shots}/${String(++shot).padStart(2, '0')}-${name}.png`, fullPage: true });
   assert.deepEqual(await page.evaluate(measure), [], `${name} at ${page.url()}`);
 };
@@ -71,6 +73,7 @@ const authorize = (more) =>
 /** enter types name and password where the focus is put, and sends them. */
 const enter = async (page, name, secret) => {
   assert.equal(path(page), '/signin');
+  await page.locator('#username:focus').waitFor().catch(() => {});
   assert.equal(await page.evaluate(() => document.activeElement.id), 'username');
   await page.keyboard.type(name);
   await page.keyboard.press('Tab');
