@@ -16,7 +16,7 @@ func (e *Endpoint) implicit(r *http.Request, c Client, q *Request, code string) 
 	if err != nil {
 		return "", err
 	}
-	a, err := e.issue(r.Context(), r, i)
+	a, err := e.issue(r, i)
 	if err != nil {
 		return "", err
 	}

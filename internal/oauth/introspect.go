@@ -81,7 +81,7 @@ func introspected(t *guard.Token) []byte {
 	return append([]byte(head), claims[1:]...)
 }
 
-// introspectRefresh: a refresh token is active where a refresh by it would succeed. No resource server ever learns of one (RFC 7662
+// introspectRefresh: a refresh token is active where a refresh by it would succeed. Who may ask is confidential, so that it is bound to no key. No resource server ever learns of one (RFC 7662
 // section 4).
 func (e *Endpoint) introspectRefresh(ctx context.Context, c Client, text string) ([]byte, error) {
 	s, err := e.Sessions.Owner(ctx, text)
@@ -104,13 +104,9 @@ func (e *Endpoint) introspectRefresh(ctx context.Context, c Client, text string)
 		Audience []string `json:"aud,omitempty"`
 		IssuedAt int64    `json:"iat"`
 		Expires  int64    `json:"exp"`
-		Confirm  any      `json:"cnf,omitempty"`
-	}{true, e.Issuer, s.Subject, s.ClientID, s.Scope, s.Audience, s.LastUsedAt.Unix(), s.ExpiresAt.Unix(), nil}
+	}{true, e.Issuer, s.Subject, s.ClientID, s.Scope, s.Audience, s.LastUsedAt.Unix(), s.ExpiresAt.Unix()}
 	if s.IdleExpiresAt.Before(s.ExpiresAt) {
 		answer.Expires = s.IdleExpiresAt.Unix()
-	}
-	if s.JKT != "" {
-		answer.Confirm = map[string]string{"jkt": s.JKT}
 	}
 	return json.Marshal(answer)
 }

@@ -53,7 +53,7 @@ type answer struct {
 
 // issue mints what i grants: the one place for all grants. A store that took too long is temporarily_unavailable: the client may
 // ask again.
-func (e *Endpoint) issue(_ context.Context, r *http.Request, i issuance) (answer, error) {
+func (e *Endpoint) issue(r *http.Request, i issuance) (answer, error) {
 	life, _, _ := e.Policy.lifetimes(i.client, i.resources)
 	mint := i.access
 	mint.ClientID, mint.Scope, mint.Lifetime = i.client.ID, strings.Join(i.scope, " "), life

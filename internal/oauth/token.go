@@ -108,7 +108,7 @@ func (e *Endpoint) token(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return e.refuseAgain(q, err)
 	}
-	a, err := e.issue(r.Context(), r, i) // 7
+	a, err := e.issue(r, i) // 7
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,8 @@ import (
 	"github.com/sandi-auth/sandi/internal/session"
 )
 
-// ProveSession gives a session another secret, the proof that its user has just given, and new limits. What was made from it stays.
+// ProveSession gives a session another secret, the proof that its user has just given, and new limits. What was made from it stays. Nodes that
+// remember the session find another user_version, and read it anew.
 func (db *DB) ProveSession(ctx context.Context, s session.Session, old [32]byte, e audit.Event) (b session.Begun, err error) {
 	ctx, cancel := db.promptly(ctx)
 	defer cancel()
@@ -27,15 +28,18 @@ func (db *DB) ProveSession(ctx context.Context, s session.Session, old [32]byte,
 			return err
 		}
 		s := s.BegunAt(at)
-		n, err := t.exec(`UPDATE sessions SET secret_hash = ?, auth_time = ?, amr = ?, acr = ?, user_agent = ?, address = ?,
+		n, err := t.exec(`UPDATE sessions SET secret_hash = ?, generation = 0, rotated_at = 0, user_version = ?, auth_time = ?, amr = ?, acr = ?, user_agent = ?, address = ?,
 				last_used_at = ?, idle_expires_at = ?, expires_at = ?
 			WHERE id = ? AND secret_hash = ? AND subject = ? AND client_id = ? AND credential_version = ?
 				AND ended_at = 0 AND idle_expires_at > ? AND expires_at > ?`,
-			s.SecretHash[:], millis(s.AuthTime), strings.Join(s.AMR, " "), text(s.ACR), text(s.UserAgent), text(s.Address),
+			s.SecretHash[:], newVersion(), millis(s.AuthTime), strings.Join(s.AMR, " "), text(s.ACR), text(s.UserAgent), text(s.Address),
 			millis(s.LastUsedAt), millis(s.IdleExpiresAt), millis(s.ExpiresAt),
 			s.ID[:], old[:], s.Subject, s.ClientID, s.CredentialVersion, millis(t.now), millis(t.now))
 		if err == nil && n == 0 {
 			err = session.ErrInvalidGrant
+		}
+		if err == nil {
+			err = t.rememberPlace(s)
 		}
 		if err != nil {
 			return err

@@ -57,3 +57,22 @@ func TestProveSession(t *testing.T) {
 		wantErr(t, "ended", prove(same, got.SecretHash), session.ErrInvalidGrant)
 	})
 }
+
+// TestProvedElsewhere: a node that remembers a session answers with the proof that its user has given at another one since.
+func TestProvedElsewhere(t *testing.T) {
+	forEach(t, func(t *testing.T, newFixture func(testing.TB) *fixture) {
+		f := newFixture(t)
+		s := f.begin(t, f.addUser(t, "ani").Subject)
+		f.rotate(t, presented(s, 0), limits()) // and is remembered
+		f.advance(time.Hour)
+		next := f.newSession("ani")
+		next.ID, next.SecretHash, next.AMR, next.ACR = s.ID, s.SecretHash, []string{"pwd", "otp", "mfa"}, "urn:sandi:mfa"
+		if _, err := f.another(t).ProveSession(t.Context(), next, s.SecretHash, audit.Event{Action: audit.SessionProved}); err != nil {
+			t.Fatal(err)
+		}
+		r := f.rotate(t, presented(next, 0), limits())
+		if got := r.Session; r.Step != session.StepRotated || got.ACR != next.ACR || len(got.AMR) != 3 || !got.AuthTime.Equal(next.AuthTime) {
+			t.Errorf("step %d: acr %q, amr %v of %v, want those of %v", r.Step, got.ACR, got.AMR, got.AuthTime, next.AuthTime)
+		}
+	})
+}

@@ -34,11 +34,15 @@ func (t *tx) renewVersion(subject string) error {
 		ORDER BY CASE WHEN s.parent_id IS NULL THEN 0 ELSE 1 END, s.id`, subject); err != nil {
 		return err
 	}
+	_, err := t.exec(`UPDATE sessions SET user_version = ? WHERE subject = ? AND ended_at = 0`, newVersion(), subject)
+	return err
+}
+
+// newVersion is a user_version that no node has seen.
+func newVersion() int64 {
 	var b [8]byte
 	rand.Read(b[:])
-	_, err := t.exec(`UPDATE sessions SET user_version = ? WHERE subject = ? AND ended_at = 0`,
-		int64(binary.BigEndian.Uint64(b[:])>>1), subject)
-	return err
+	return int64(binary.BigEndian.Uint64(b[:]) >> 1)
 }
 
 // maxKnown is how many sessions are remembered: a few megabytes.
@@ -87,8 +91,8 @@ func (m *memory) forget(id session.ID) {
 // it is not known, or no row was updated: then what was seen may count no more, and the row has to be read.
 //
 // The answer is as good as one that was read. What it says of the session is what the row can never be otherwise (whose, until
-// when, since when), and what the UPDATE has just written. What it says of the user was read by one statement together with
-// the session's user_version; every change of it, or of the roles, sets another user_version in the row in its own transaction, and
+// when, since when, as long as nobody proves it again), and what the UPDATE has just written. What it says of the user was read by one statement
+// together with the session's user_version; every change of it, of the roles, or of the proof (ProveSession) sets another user_version in the row in its own transaction, and
 // the UPDATE finds the same one there. Where such a transaction is under way it holds the row: the UPDATE is before all of it, or
 // waits and finds the other version.
 func (db *DB) rotateKnown(ctx context.Context, p session.Presented, l session.Limits, now time.Time) (r session.Rotation, done bool, err error) {
