@@ -40,7 +40,7 @@ func (e *Endpoint) introspect(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if c.SignedIntrospection || acceptsSigned(r) {
+	if (c.SignedIntrospection || acceptsSigned(r)) && !e.Policy.Symmetric { // which nobody could verify
 		return e.writeSigned(w, c, body) // 7
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -33,6 +33,10 @@ func TestOAuthHS256(t *testing.T) {
 	if a.body["id_token"] != nil || !g.active("web", a.str("access_token")) {
 		t.Errorf("refreshed: %s", a.raw)
 	}
+	said := g.post("/oauth/introspect", "web", url.Values{"token": {a.str("access_token")}}, "Accept", "application/token-introspection+jwt")
+	if said.status != 200 || said.header.Get("Content-Type") != "application/json" || said.body["active"] != true {
+		t.Errorf("introspection: %d %s %s", said.status, said.header.Get("Content-Type"), said.raw)
+	}
 	b := oauth.Client{ID: "asks", GrantTypes: []string{oauth.GrantDevice}, Scopes: []string{"openid", "read"}, Resources: []string{resourceA}}
 	g.add(b)
 	g.reason(g.post("/oauth/device_authorization", "asks", url.Values{"scope": {"openid"}}), 400, "invalid_scope")
