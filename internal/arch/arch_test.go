@@ -36,6 +36,8 @@ var house = []struct {
 	{"internal/web", row{"guard internal/problem", "github.com/prometheus/client_golang github.com/nicksnyder/go-i18n/v2 golang.org/x/text"}},
 	{"internal/cluster", row{modules: "github.com/redis/go-redis/v9"}},
 	{"internal/audit", row{}},
+	{"internal/socket", row{modules: "github.com/gobwas/ws"}},
+	{"internal/socketio", row{"internal/socket", "github.com/gobwas/ws"}},
 	{"internal/revocation", row{house: "guard internal/gaps"}},
 	{"internal/key", row{house: "jwt internal/problem internal/audit"}},
 	{"internal/account", row{"internal/problem internal/cluster internal/audit", "golang.org/x/crypto golang.org/x/text github.com/ccojocar/zxcvbn-go github.com/go-crypt/x"}},
@@ -53,20 +55,28 @@ var house = []struct {
 		"guard internal/problem internal/web internal/cluster internal/audit internal/account internal/session internal/oauth",
 		"rsc.io/qr github.com/prometheus/client_golang",
 	}},
+	{"internal/realtime", row{
+		"guard internal/problem internal/web internal/cluster internal/audit internal/account internal/socket internal/socketio",
+		"github.com/prometheus/client_golang github.com/santhosh-tekuri/jsonschema/v6",
+	}},
+	{"internal/gateway", row{
+		"jwt guard internal/problem internal/web internal/cluster internal/audit internal/socket",
+		"github.com/prometheus/client_golang github.com/gobwas/ws golang.org/x/net",
+	}},
 	{"internal/demo", row{house: "guard internal/problem internal/web"}},
 	{"internal/store", row{
-		"internal/gaps internal/problem internal/audit internal/revocation internal/key internal/account internal/session internal/oauth internal/demo",
+		"internal/gaps internal/problem internal/audit internal/revocation internal/key internal/account internal/session internal/oauth internal/realtime internal/demo",
 		"modernc.org/sqlite github.com/jackc/pgx/v5 github.com/go-sql-driver/mysql github.com/pressly/goose/v3 golang.org/x/sync",
 	}},
 	{"internal/server", row{
 		"jwt guard internal/gaps internal/problem internal/config internal/web internal/cluster internal/audit internal/revocation internal/key " +
-			"internal/account internal/session internal/token internal/oauth internal/api internal/console internal/demo internal/store",
-		"github.com/prometheus/client_golang golang.org/x/sync github.com/lmittmann/tint",
+			"internal/account internal/session internal/token internal/oauth internal/api internal/console internal/socket internal/socketio internal/realtime internal/gateway internal/demo internal/store",
+		"github.com/prometheus/client_golang golang.org/x/crypto golang.org/x/sync github.com/lmittmann/tint",
 	}},
 	{"cmd/sandi", row{
 		"jwt guard internal/problem internal/config internal/cluster internal/audit internal/revocation internal/key internal/account " +
-			"internal/oauth internal/store internal/server client",
-		"github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term github.com/schollz/progressbar/v3",
+			"internal/oauth internal/realtime internal/store internal/server client",
+		"github.com/gobwas/ws github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term github.com/schollz/progressbar/v3",
 	}},
 	{"internal/arch", row{}},
 	// For tests.

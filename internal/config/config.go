@@ -8,6 +8,7 @@ type Config struct {
 	Issuer     string     `yaml:"issuer" unset:"http:// (with listen.tls_cert_file https://) and listen.addr, where that is on loopback" doc:"The URL under which clients reach this server: the iss of every token. It is https, except on loopback, and has no path, query or fragment: a path is not possible, give it a host of its own. Set it for every real use, once: changing it later refuses all tokens in the field."`
 	Data       string     `yaml:"data" doc:"The folder of the database and the keys. It is made with mode 0700. Change it to keep them on another disk."`
 	Listen     Listen     `yaml:"listen" doc:"The public listener."`
+	ACME       ACME       `yaml:"acme" doc:"A certificate for the public listener that this server gets by itself (RFC 8555), instead of listen.tls_cert_file."`
 	Admin      Admin      `yaml:"admin" doc:"The operators' listener: metrics."`
 	Store      Store      `yaml:"store" doc:"Where users, sessions and keys are kept."`
 	Cluster    Cluster    `yaml:"cluster" doc:"What several nodes on one database share at once."`
@@ -15,6 +16,8 @@ type Config struct {
 	Session    Session    `yaml:"session" doc:"Logins and their refresh tokens."`
 	Key        Key        `yaml:"key" doc:"Signing keys and the master key that encrypts them."`
 	OAuth      OAuth      `yaml:"oauth" doc:"OAuth 2.0 and OpenID Connect: clients, what they may ask for, and for how long."`
+	Realtime   Realtime   `yaml:"realtime" doc:"Live sockets: channels over WebSocket and Socket.IO."`
+	Gateway    Gateway    `yaml:"gateway" doc:"A guard in front of other servers."`
 	API        API        `yaml:"api" doc:"The first-party API: register, login, refresh, logout, account."`
 	Cookie     Cookie     `yaml:"cookie" doc:"Names of the cookies of a login by cookie."`
 	Password   Password   `yaml:"password" doc:"How passwords are judged and hashed (argon2id)."`
@@ -34,6 +37,17 @@ type Listen struct {
 	TrustedProxies  []string      `yaml:"trusted_proxies" doc:"Networks (CIDR) whose X-Forwarded-For is believed. Empty: nobody's. List exactly the proxies in front of this server, or strangers choose the address that throttles and logs see. A proxy passes the Host header on as it came: a request for another host than the issuer's is refused."`
 	MaxConnections  int           `yaml:"max_connections" range:"10..1000000" doc:"Connections open at once; more wait until one closes. Each takes a file descriptor. One network (an IPv4 address, an IPv6 /64) has a quarter of them at most, unless it is a trusted proxy or this machine."`
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout" range:"1s..5m" doc:"How long a stop waits for running requests. Keep it below the grace period of whatever sends SIGTERM."`
+}
+
+// ACME is how a certificate is got from an authority that checks that this server answers for its hosts.
+type ACME struct {
+	Hosts     []string `yaml:"hosts" unset:"none: no certificate is asked for" doc:"Host names that the certificate is for; the issuer's is one of them. Each must lead here from the internet, on port 443 (or 80, with http_addr)."`
+	Email     string   `yaml:"email" unset:"none" doc:"Where the authority writes to when something is wrong."`
+	Directory string   `yaml:"directory" unset:"Let's Encrypt" doc:"The authority's directory URL."`
+	CacheDir  string   `yaml:"cache_dir" unset:"DATA/acme" doc:"Folder for the account key and the certificates, made with mode 0700."`
+	HTTPAddr  string   `yaml:"http_addr" unset:"none: challenges are answered by TLS (tls-alpn-01)" doc:"Host and port of a plain listener that answers challenges (http-01) and redirects all else to https, such as 0.0.0.0:80."`
+	CAFile    string   `yaml:"ca_file" unset:"the system's" doc:"File with the authorities, PEM, that the directory's own certificate comes from: for an authority of one's own."`
+	AcceptTOS bool     `yaml:"accept_tos" doc:"Accepts the authority's terms of service, which it asks for."`
 }
 
 // Admin is the operators' listener.
@@ -150,6 +164,8 @@ func Default() Config {
 			CodeLifetime: time.Minute, RequestLifetime: 15 * time.Minute, PushedLifetime: 90 * time.Second, DeviceLifetime: 10 * time.Minute,
 			BrowserIdle: 24 * time.Hour, BrowserAbsolute: 14 * day, StatusLists: true, RequireDPoPNonce: true,
 		},
+		Realtime: defaultRealtime(),
+		Gateway:  Gateway{MaxConnections: 10_000, ShutdownTimeout: 15 * time.Second},
 		API:      API{Prefixes: []string{"/api/auth"}, Transport: "bearer", Registration: "closed"},
 		Password: Password{MemoryKiB: 19456, Iterations: 2, Parallelism: 1, Queue: 64, MinLength: 8, MaxLength: 1024},
 		Throttle: Throttle{AccountFailures: 5, AddressFailures: 30, MaxDelay: 15 * time.Minute},

@@ -67,6 +67,8 @@ func (c Config) Resolved(bound string) Config {
 		c.Revocation.MaxStaleness = min(time.Minute, l.Access).Truncate(time.Second)
 	}
 	c.OAuth = c.OAuth.resolved(l)
+	c.Realtime = c.Realtime.resolved()
+	c.Gateway = c.Gateway.resolved("")
 	fill(&c.Store.URL, "sqlite:"+filepath.Join(c.Data, "sandi.db"))
 	fill(&c.Key.MasterFile, filepath.Join(c.Data, "master.key"))
 	switch {
