@@ -1,15 +1,17 @@
 package socket
 
 import (
-	"net/http"
+	"cmp"
+	"net"
+	"sync"
 	"time"
 )
 
 // Config is what connections are allowed. Every zero value is the default.
 type Config struct {
 	MaxMessage   int           // bytes of a message, all its fragments together; default 64 KiB
-	Queue        int           // bytes that may wait for a client; default 256 KiB
-	WriteTimeout time.Duration // of one write; default 10 s
+	Queue        int           // bytes that may wait for a client, 24 more counted for each frame; default 256 KiB
+	WriteTimeout time.Duration // of one write, which may get a quarter less; default 10 s
 	// PingEvery is how long a client may be silent before it is pinged, and how long it then has to answer; default 25 s,
 	// negative never (Engine.IO has pings of its own).
 	PingEvery time.Duration
@@ -17,60 +19,58 @@ type Config struct {
 	Protocols []string
 }
 
-// Frame is a message as it goes over the wire, made once for all who receive it. It is not changed any more.
-type Frame []byte
+const (
+	messageTime = 30 * time.Second // from the first byte of a message to its last
+	closeTime   = 2 * time.Second  // from the decision to close to the cut
+)
 
-// Text frames a text message; it must be UTF-8.
-func Text(message []byte) Frame { panic("socket: to be written") }
+// Conn is one connection. Its methods are safe for concurrent use.
+type Conn struct {
+	conn         net.Conn
+	protocol     string
+	maxMessage   int
+	maxQueue     int
+	writeTimeout time.Duration
+	pingEvery    time.Duration
+	done         chan struct{}
 
-// Binary frames a binary message.
-func Binary(message []byte) Frame { panic("socket: to be written") }
-
-// Conn is one connection.
-type Conn struct{}
-
-// Upgrade answers the handshake of r (RFC 6455 section 4.2) with 101. Where it cannot, it has answered with 400, 405 or 426, and the error
-// says why. Who may connect is for the caller to have checked.
-func Upgrade(w http.ResponseWriter, r *http.Request, c Config) (*Conn, error) {
-	panic("socket: to be written")
+	input  // of the reading goroutine alone
+	output // guarded by its own mutex
 }
 
-// Serve reads until the connection ends, and hands each message to handle, by one goroutine. The payload is good until handle returns. An error
-// of handle closes the connection. It returns why the connection ended: a *CloseError, or what reading it failed with.
-func (c *Conn) Serve(handle func(binary bool, payload []byte) error) error {
-	panic("socket: to be written")
+func newConn(conn net.Conn, c Config) *Conn {
+	return &Conn{
+		conn:         conn,
+		maxMessage:   cmp.Or(c.MaxMessage, 64<<10),
+		maxQueue:     cmp.Or(c.Queue, 256<<10),
+		writeTimeout: cmp.Or(c.WriteTimeout, 10*time.Second),
+		pingEvery:    cmp.Or(c.PingEvery, 25*time.Second),
+		done:         make(chan struct{}),
+	}
 }
 
-// Send queues a frame and never waits. It is false where the connection has ended, or was ended now because its queue is full (4008).
-func (c *Conn) Send(f Frame) bool { panic("socket: to be written") }
+// RemoteAddr is the other end's address as the network has it: behind a proxy, the proxy's.
+func (c *Conn) RemoteAddr() net.Addr { return c.conn.RemoteAddr() }
 
-// Close sends what waits and then a close frame with code and reason (at most 123 bytes), waits up to 2 s for the client's, and ends the
-// connection. It does not wait for that itself, and a second call does nothing.
-func (c *Conn) Close(code int, reason string) { panic("socket: to be written") }
+// Protocol is the subprotocol that was chosen, "" for none.
+func (c *Conn) Protocol() string { return c.protocol }
+
+// SetMaxMessage changes Config.MaxMessage from the next message on. It is for the reading goroutine: before Serve, or in its handle.
+func (c *Conn) SetMaxMessage(bytes int) { c.maxMessage = bytes }
 
 // Done is closed when the connection has ended and nothing of it is in use any more.
-func (c *Conn) Done() <-chan struct{} { panic("socket: to be written") }
+func (c *Conn) Done() <-chan struct{} { return c.done }
 
-// CloseError is an end by a close frame.
-type CloseError struct {
-	Code   int    // RFC 6455 section 7.4, 1005 where the frame had none
-	Reason string // at most 123 bytes, UTF-8
-	Remote bool   // the client closed, not we
+// output is what waits for the client, and how the connection ends.
+type output struct {
+	mu      sync.Mutex // guards what follows
+	queue   *batch     // what waits for the next write; nil for nothing
+	waiting int        // bytes queued or being written
+	writing bool       // a goroutine runs in Conn.write
+	serving bool       // one runs in Conn.run, or has
+	writeBy time.Time  // deadline of the connection, of the writing goroutine alone
+	// cause is why the connection ends; from then on nothing more is queued. It is set once, and flushed and cutter with it.
+	cause   error
+	flushed chan struct{} // closed when the last write is over
+	cutter  *time.Timer
 }
-
-// Error implements error.
-func (e *CloseError) Error() string { panic("socket: to be written") }
-
-// Close codes (RFC 6455 section 7.4.1, and our own from 4000).
-const (
-	Normal        = 1000
-	GoingAway     = 1001
-	ProtocolError = 1002
-	Unsupported   = 1003
-	BadPayload    = 1007
-	Invalid       = 4001 // the token is not genuine
-	Expired       = 4002 // the token has expired
-	Forbidden     = 4003 // a good token that may not do this
-	Revoked       = 4004 // the token was revoked
-	TooMuch       = 4008 // too slow, too fast, too large or too many
-)
