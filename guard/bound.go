@@ -34,6 +34,25 @@ func (c *Config) checkProofs() error {
 	return nil
 }
 
+// BoundAs asks that the token is bound to the very key that proved is bound to, DPoP key or certificate or both, or like it to none. It is for
+// a connection that was opened with proved, and with the proof of its key, and is now given a newer token by CheckToken, which else
+// refuses every bound one: whoever stole that has no such connection. proved is a token that a Guard let in.
+func BoundAs(proved *Token) Requirement {
+	return Requirement{func(_ *Guard, p *policy) error {
+		if proved == nil || proved.guard == nil {
+			return errors.New("BoundAs needs a token that a Guard has verified")
+		}
+		p.proved = proved
+		return nil
+	}}
+}
+
+// boundAs compares what two tokens are bound to. A binding that is not known here is like no other.
+func (t *Token) boundAs(proved *Token) bool {
+	known := !t.bound || t.jkt != "" || t.x5t != ""
+	return known && t.bound == proved.bound && t.jkt == proved.jkt && t.x5t == proved.x5t
+}
+
 // readConfirmation reads cnf. A member that is not known here, which says how to prove the key in another way, or one that
 // is no thumbprint, leaves the token bound to what cannot be proved.
 func (t *Token) readConfirmation() {

@@ -60,6 +60,9 @@ func (g *Guard) decide(r *http.Request, p *policy) (*Token, *Error) {
 
 // admit judges a request that brought a credential.
 func (g *Guard) admit(r *http.Request, p *policy, cred credential) (*Token, *Error) {
+	if cred.sealed {
+		return g.admitTicket(r, p, cred.token)
+	}
 	t, at, err := g.verify(r.Context(), p, cred.token)
 	if err != nil && p.expiredIsNone && errors.Is(err, jwt.ErrExpired) {
 		return nil, nil
@@ -100,6 +103,9 @@ func (g *Guard) verify(ctx context.Context, p *policy, token string) (*Token, ti
 	}
 	if p.wrongKind(t, g.cfg.InsecureAnyType) {
 		return t, at, g.inFlask(p, token, refuse(TokenWrongType, errKind))
+	}
+	if p.proved != nil && !t.boundAs(p.proved) {
+		return t, at, refuse(TokenInvalid, errOtherKey)
 	}
 	return t, at, nil
 }

@@ -17,13 +17,18 @@
 // # Where the token comes from
 //
 // The Authorization header alone, unless Config.Sources or From say otherwise.
-// A header, a query key and a body key are explicit credentials; a cookie is
+// A header, a query key, a body key, a ticket and an element of
+// Sec-WebSocket-Protocol are explicit credentials; a cookie is
 // ambient, for the browser sends it unasked. Two explicit ones are refused. One
 // explicit makes the cookie ignored, and if it is bad no cookie rescues it.
 // Optional forgives the absence of a credential, never a bad one.
 //
 // A cookie on a method that changes something needs the token's csrf claim in a
 // header, and a WebSocket upgrade by cookie needs an Origin that is allowed.
+//
+// Scripts of a page cannot set the Authorization header of a WebSocket: for them
+// there are FromTicket, a URL that is worth nothing after one use or some
+// seconds, and FromProtocol.
 //
 // # Answers
 //
@@ -49,7 +54,8 @@
 //
 // Checks run in the order: credential, token, kind, proof of its key, CSRF value,
 // revocation, roles, scopes, freshness, context (ACR), claim checks, and last a
-// one-time token is spent.
+// one-time token or a ticket is spent. Whoever sealed a ticket has checked the
+// proof of its token's key.
 // The first that fails is the answer. ErrorWriters replaces the answer of single
 // reasons, Error.Hint tells a developer what is likely wrong, and a function of
 // the program's own that panics is a refusal like any other.
@@ -60,7 +66,7 @@
 // # Routes
 //
 // Requirements compose: Optional, OptionalExpired, Fresh, ACR, Refresh, Role,
-// Scope, Type, OneTime, Claim, SkipRevocation, From, OnError. Except turns it round: a
+// Scope, Type, OneTime, Claim, BoundAs, SkipRevocation, From, OnError. Except turns it round: a
 // guard before a whole mux, and the routes that need no token named.
 //
 // # Ending tokens early

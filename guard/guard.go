@@ -34,8 +34,10 @@ type Config struct {
 	Sources []Source
 	// RefreshSources are where Refresh looks instead, default Sources.
 	RefreshSources []Source
-	// Replay remembers which one-time tokens were used. OneTime needs it.
+	// Replay remembers which one-time tokens and tickets were used. OneTime and Tickets need it.
 	Replay Replay
+	// Tickets opens what FromTicket reads, which needs it; nil opens none.
+	Tickets Tickets
 	// Rotation, where it is set, lets each JWT refresh token of an Issuer pass Refresh once: whoever
 	// refreshes has to hand out the next with it.
 	Rotation Rotation
@@ -137,6 +139,9 @@ func New(c Config) (*Guard, error) {
 	if err := g.cfg.checkProofs(); err != nil {
 		return nil, fmt.Errorf("guard: %w", err)
 	}
+	if g.cfg.Tickets != nil && g.cfg.Replay == nil {
+		return nil, errors.New("guard: Config.Tickets needs Config.Replay, so that each counts once")
+	}
 	access, err := g.verifier(g.cfg.Types, g.cfg.CacheSize)
 	if err != nil {
 		return nil, fmt.Errorf("guard: %w", err)
@@ -148,10 +153,10 @@ func New(c Config) (*Guard, error) {
 		g.list = list
 	}
 	g.base = policy{guard: g, verifier: access, types: g.cfg.Types, onError: g.cfg.OnError, flask: g.cfg.flask}
-	if err := g.base.read(g.cfg.Sources); err != nil {
+	if err := g.base.read(&g.cfg, g.cfg.Sources); err != nil {
 		return nil, fmt.Errorf("guard: Config.Sources: %w", err)
 	}
-	if err := g.refreshSources.read(g.cfg.RefreshSources); err != nil {
+	if err := g.refreshSources.read(&g.cfg, g.cfg.RefreshSources); err != nil {
 		return nil, fmt.Errorf("guard: Config.RefreshSources: %w", err)
 	}
 	g.cfg.Keys.KeySet() // remote keys set out for their first fetch
@@ -253,12 +258,12 @@ func (g *Guard) Check(r *http.Request, reqs ...Requirement) (*Token, error) {
 
 // CheckToken is Check for a token that did not come in an HTTP request: in the metadata of a gRPC
 // call, in the first message of a WebSocket. It is the token alone: the caller has taken it out of
-// "Bearer ..." where it stood in that. Requirements about where the token stands say nothing here,
+// "Bearer ..." where it stood in that. One that is bound to a key passes with BoundAs alone. Requirements about where the token stands say nothing here,
 // Optional included, and Observe is not called. The error is an *Error.
 func (g *Guard) CheckToken(ctx context.Context, token string, reqs ...Requirement) (*Token, error) {
 	p := g.compile(reqs)
 	t, at, err := g.verify(ctx, p, token)
-	if err == nil && t.bound { // nobody proves anything here
+	if err == nil && t.bound && p.proved == nil { // nobody proves anything here
 		err = refuse(TokenInvalid, errBound)
 	}
 	if err == nil {

@@ -26,10 +26,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if h.policy.cookie {
 		w.Header().Add("Vary", "Cookie")
 	}
-	if len(h.policy.query) > 0 && w.Header().Get("Cache-Control") == "" { // RFC 6750 section 2.3
+	if (len(h.policy.query) > 0 || len(h.policy.ticket) > 0) && w.Header().Get("Cache-Control") == "" { // RFC 6750 section 2.3
 		w.Header().Set("Cache-Control", "private")
 	}
-	if t != nil && t.jkt != "" && h.guard.cfg.DPoP.cfg.RequireNonce { // RFC 9449 section 8.2
+	if t != nil && t.jkt != "" && h.guard.cfg.DPoP != nil && h.guard.cfg.DPoP.cfg.RequireNonce { // RFC 9449 section 8.2
 		setNonce(w.Header(), h.guard.cfg.DPoP.Nonce())
 	}
 	// A guard further out may have let somebody in whom this one did not find.

@@ -67,6 +67,7 @@ var hints = []struct {
 	{errNoCertificate, always("the connection has no client certificate: does the listener ask for one (tls.Config.ClientAuth), and does a proxy in front end TLS?")},
 	{errOtherCertificate, always("the connection's client certificate is not the one that the token is bound to (cnf.x5t#S256)")},
 	{ErrProof, always("compare the proof's htm, htu and iat with the request, ProofsConfig.PublicURL and this server's clock; each proof counts once")},
+	{errTicketExpired, always("the ticket came too late: the client gets one immediately before it connects, not in advance; or compare the clocks")},
 	{jwt.ErrExpired, func(p *policy) string {
 		return fmt.Sprintf("the token's exp has come by this server's clock (leeway %v): the client should refresh; if it is new, compare the clocks", p.guard.cfg.Leeway)
 	}},
@@ -94,6 +95,9 @@ var hints = []struct {
 	}},
 	{jwt.ErrClaimMissing, always("the route asks for a claim that the token does not have")},
 	{errSafeMethod, always("a token that counts once is spent by POST, for links are fetched by scanners; let a GET show a form that sends it")},
+	{ErrTicket, always("the ticket was cut off, or sealed by a server with other keys; a JWT is no ticket")},
+	{errNoTicketID, always("Config.Tickets opened a ticket without saying its id and expiry")},
+	{errTicketReused, always("the ticket was used before: a client gets another one for each connection, and for each attempt")},
 	{ErrReused, always("the token counts once; a client that lost the answer must begin again, and Config.OnReuse can end the session; a handler behind Require takes Identity and does not Check again")},
 	{errNoID, always("a token that counts once needs jti and exp; Issuer.OneTime sets them")},
 	{errNoGeneration, always("Config.Rotation counts by session: have Issuer.Refresh make refresh tokens, of a Grant with a Session; Token.Grant numbers them")},
@@ -123,6 +127,10 @@ func (p *policy) overlooked(r *http.Request) string {
 		return "there is an Authorization header, but FromHeader is not among the route's sources"
 	case !p.cookie && len(r.CookiesNamed(name)) > 0:
 		return fmt.Sprintf("there is a cookie %s, but FromCookie is not among the route's sources", name)
+	case isHandshake(r) && !p.protocol && strings.Contains(r.Header.Get("Sec-WebSocket-Protocol"), protocolPrefix):
+		return "Sec-WebSocket-Protocol seems to hold a token, but FromProtocol is not among the route's sources"
+	case strings.Contains(r.URL.RawQuery, "ticket=") && len(p.ticket) == 0:
+		return "the query seems to hold a ticket, but FromTicket is not among the route's sources"
 	case strings.Contains(r.URL.RawQuery, "token="):
 		return "the query seems to hold a token, but no InsecureFromQuery of the route reads its key"
 	}

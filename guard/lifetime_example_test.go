@@ -26,7 +26,7 @@ func ExampleLifetime() {
 	}
 	life := guard.Lifetime(guard.WithIdentity(ctx, first)) // behind Require: guard.Lifetime(r.Context())
 
-	newer, err := g.CheckToken(ctx, issue("user1", map[string]any{"sid": "s2", "exp": time.Now().Add(time.Hour).Unix()}))
+	newer, err := g.CheckToken(ctx, issue("user1", map[string]any{"sid": "s2", "exp": time.Now().Add(time.Hour).Unix()}), guard.BoundAs(first))
 	if err == nil {
 		err = guard.Extend(life, newer)
 	}

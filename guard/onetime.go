@@ -13,18 +13,19 @@ import (
 	"github.com/sandi-auth/sandi/jwt"
 )
 
-// Replay remembers which one-time tokens and DPoP proofs were used; see Rotation for refresh tokens. *ReplayMemory
+// Replay remembers which one-time tokens, tickets and DPoP proofs were used; see Rotation for refresh tokens. *ReplayMemory
 // is one, for a single process; several need a store that they share and that answers atomically,
 // such as a table with a unique column or SET NX of Redis.
 type Replay interface {
 	// Spend uses id up: first is true for the first call with it and false for every other until
 	// expires, after which the token is dead and the id may be forgotten. The id is a hash of the
-	// token's iss, typ and jti, or a proof's key, URL and jti, 43 characters long. An error means that it is not known, and the
+	// token's iss, typ and jti, of a proof's key, URL and jti, or of a ticket's id, 43 characters long. An error means that it is not known, and the
 	// request gets 503; but jwt.ErrExpired, that expires has come by the store's own clock.
 	Spend(ctx context.Context, id string, expires time.Time) (first bool, err error)
 }
 
-// ErrReused is the Cause of a refusal, token_revoked, where a token that counts once came again.
+// ErrReused is the Cause of a refusal where what counts once came again: token_revoked for a token,
+// token_invalid for a ticket.
 var ErrReused = errors.New("guard: token has been used before")
 
 var (

@@ -34,6 +34,7 @@ type policy struct {
 	roles          [][]string    // of each, one
 	scopes         []string
 	checks         []claimCheck
+	proved         *Token // BoundAs
 	skipRevocation bool
 	onError        ErrorWriter
 	flask          bool // FlaskCompat's places, kinds and texts
@@ -188,7 +189,7 @@ func SkipRevocation() Requirement {
 func From(sources ...Source) Requirement {
 	return Requirement{func(_ *Guard, p *policy) error {
 		p.from = true
-		return p.read(sources)
+		return p.read(&p.guard.cfg, sources)
 	}}
 }
 

@@ -22,6 +22,8 @@ const (
 	cookieSource
 	querySource
 	bodySource
+	ticketSource
+	protocolSource
 )
 
 // FromHeader reads "Authorization: Bearer token" (RFC 6750 section 2.1), and
@@ -46,18 +48,20 @@ func InsecureFromBody(key string) Source { return Source{kind: bodySource, key: 
 
 // sourceSet is the sources of a route, compiled.
 type sourceSet struct {
-	header, cookie bool
-	query, body    []string // keys
-	order          []Source // as configured, for FlaskCompat
+	header, cookie, protocol bool
+	query, body, ticket      []string // keys
+	order                    []Source // as configured, for FlaskCompat
 }
 
-func (s *sourceSet) read(sources []Source) error {
+// read compiles the sources; c says what they can be read with.
+func (s *sourceSet) read(c *Config, sources []Source) error {
 	if len(sources) == 0 {
 		return errors.New("From needs a source")
 	}
 	*s = sourceSet{order: slices.Clone(sources)}
 	for _, src := range sources {
-		if (src.kind == querySource || src.kind == bodySource) && (src.key == "" || strings.ContainsFunc(src.key, notPrintable)) {
+		keyed := src.kind == querySource || src.kind == bodySource || src.kind == ticketSource
+		if keyed && (src.key == "" || strings.ContainsFunc(src.key, notPrintable)) {
 			return fmt.Errorf("source with the key %q: want printable ASCII", src.key)
 		}
 		switch src.kind {
@@ -69,8 +73,28 @@ func (s *sourceSet) read(sources []Source) error {
 			s.query = append(s.query, src.key)
 		case bodySource:
 			s.body = append(s.body, src.key)
+		case ticketSource:
+			s.ticket = append(s.ticket, src.key)
+		case protocolSource:
+			s.protocol = true
 		default:
 			return errors.New("empty Source")
+		}
+	}
+	return s.check(c)
+}
+
+// check finds fault with sources that could never be read.
+func (s *sourceSet) check(c *Config) error {
+	if c.flask && (s.protocol || len(s.ticket) > 0) {
+		return errors.New("FlaskCompat has no FromTicket and no FromProtocol")
+	}
+	if len(s.ticket) > 0 && c.Tickets == nil {
+		return errors.New("FromTicket needs Config.Tickets")
+	}
+	for _, key := range s.ticket {
+		if slices.Contains(s.query, key) {
+			return fmt.Errorf("FromTicket and InsecureFromQuery have the same key %q", key)
 		}
 	}
 	return nil
@@ -82,6 +106,7 @@ type credential struct {
 	token   string
 	found   bool
 	ambient bool
+	sealed  bool  // a ticket, which is to be opened
 	dpop    bool  // sent under that scheme
 	missing error // why nothing was found, where FlaskCompat says so
 }
@@ -112,6 +137,12 @@ func (p *policy) credential(r *http.Request, cookie *CookieConfig) (c credential
 	}
 	if err == nil && len(p.query) > 0 && r.URL.RawQuery != "" {
 		err = c.readPairs(r.URL.RawQuery, p.query)
+	}
+	if err == nil && len(p.ticket) > 0 && r.URL.RawQuery != "" {
+		err = c.readTicket(r, p.ticket)
+	}
+	if err == nil && p.protocol {
+		err = c.readProtocol(r)
 	}
 	if err == nil && len(p.body) > 0 {
 		err = c.readBody(r, p.body)

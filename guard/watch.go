@@ -49,13 +49,21 @@ const staleCheck = time.Second
 type watchers struct {
 	mu    sync.Mutex // guards what follows
 	list  *RevocationList
-	by    map[thing]map[*watch]struct{}
-	stale *time.Timer // looks whether the list is; nil while nobody watches
+	by    map[thing]*place // the first who watches it
+	stale *time.Timer      // looks whether the list is; nil while nobody watches
 }
 
 type watch struct {
 	token   *Token
 	revoked func()
+	places  [6]place // in the order of things; empty after stop
+}
+
+// place is a watch's among those who watch the same thing. It is part of the watch, as most things
+// are watched by one: a set for each would cost a live socket more memory than its token does.
+type place struct {
+	of         *watch
+	prev, next *place
 }
 
 // thing is what an entry can revoke; the zero thing stands for all.
@@ -82,13 +90,14 @@ func (w *watchers) add(l *RevocationList, x *watch) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.by == nil {
-		w.list, w.by = l, map[thing]map[*watch]struct{}{}
+		w.list, w.by = l, map[thing]*place{}
 	}
-	for _, h := range things {
-		if w.by[h] == nil {
-			w.by[h] = map[*watch]struct{}{}
+	for i, h := range things {
+		p, first := &x.places[i], w.by[h]
+		if p.of, p.next = x, first; first != nil {
+			first.prev = p
 		}
-		w.by[h][x] = struct{}{}
+		w.by[h] = p
 	}
 	if w.stale == nil && l.maxStaleness > 0 {
 		w.stale = time.AfterFunc(staleCheck, w.checkStale)
@@ -99,10 +108,23 @@ func (w *watchers) remove(x *watch) {
 	things := x.things()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, h := range things {
-		if delete(w.by[h], x); len(w.by[h]) == 0 {
+	for i, h := range things {
+		p := &x.places[i]
+		if p.of == nil {
+			return // stopped before
+		}
+		if p.next != nil {
+			p.next.prev = p.prev
+		}
+		switch {
+		case p.prev != nil:
+			p.prev.next = p.next
+		case p.next != nil:
+			w.by[h] = p.next
+		default:
 			delete(w.by, h)
 		}
+		*p = place{}
 	}
 	if len(w.by) == 0 && w.stale != nil {
 		w.stale.Stop()
@@ -132,8 +154,8 @@ func (w *watchers) notifyAll() { w.wake(w.find(nil, thing{})) }
 func (w *watchers) find(found []*watch, h thing) []*watch {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for x := range w.by[h] {
-		found = append(found, x)
+	for p := w.by[h]; p != nil; p = p.next {
+		found = append(found, p.of)
 	}
 	return found
 }

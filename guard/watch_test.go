@@ -103,7 +103,7 @@ func TestExtendWatchesOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	for sid, want := range map[string]int{"s": 0, "s'": 1, "s''": 0} {
-		if got := len(l.watchers.by[thing{RevokedSession, sid}]); got != want {
+		if got := len(l.watchers.find(nil, thing{RevokedSession, sid})); got != want {
 			t.Errorf("%s: %d watch, want %d", sid, got, want)
 		}
 	}
