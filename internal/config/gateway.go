@@ -54,9 +54,20 @@ type Route struct {
 	InsecurePlainUpstream bool          `yaml:"insecure_plain_upstream" doc:"Allows an upstream on another host without TLS. Whoever can read that network reads what is behind the guard."`
 }
 
-func (g Gateway) resolved(bound string) Gateway {
+// TLS is that of the gateway's listener.
+func (g Gateway) TLS() TLS {
+	return TLS{CertFile: g.TLSCertFile, KeyFile: g.TLSKeyFile, ClientAuth: "none"}
+}
+
+// ResolvedGateway is c with the gateway's URL filled in for the address that its listener really has.
+func (c Config) ResolvedGateway(bound string) Config {
+	c.Gateway = c.Gateway.resolved(bound, c.Listen.DevTLS)
+	return c
+}
+
+func (g Gateway) resolved(bound string, dev bool) Gateway {
 	if g.PublicURL == "" && g.Addr != "" {
-		g.PublicURL = issuerOf(Listen{Addr: g.Addr, TLSCertFile: g.TLSCertFile}, bound)
+		g.PublicURL = issuerOf(Listen{Addr: g.Addr, TLSCertFile: g.TLSCertFile, DevTLS: dev}, bound)
 	}
 	g.Routes = slices.Clone(g.Routes)
 	for i := range g.Routes {

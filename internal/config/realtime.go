@@ -48,7 +48,7 @@ type Channel struct {
 	PublishLevel    int           `yaml:"publish_level" range:"0..1000" doc:"Clearance level that is needed to send."`
 	ReadOnly        bool          `yaml:"read_only" doc:"Takes messages from the management API alone."`
 	SchemaFile      string        `yaml:"schema_file" unset:"none: any JSON" doc:"File with the JSON Schema (draft 2020-12 or older) that messages must meet."`
-	MaxBytes        int           `yaml:"max_bytes" range:"16..61440" unset:"16384" doc:"Greatest message, in bytes."`
+	MaxBytes        int           `yaml:"max_bytes" range:"16..61440" unset:"16384, or realtime.max_message where that is less" doc:"Greatest message, in bytes."`
 	Rate            int           `yaml:"rate" range:"1..100000" unset:"no limit of its own" doc:"Messages a second that all together may send, twice as many at once, on each node."`
 	Keep            int           `yaml:"keep" range:"0..10000" unset:"100" doc:"Messages kept for clients that come back, beside keep_for."`
 	KeepFor         time.Duration `yaml:"keep_for" range:"0s..24h" unset:"5m" doc:"How long they are kept."`
@@ -72,6 +72,9 @@ func (c Channel) Resolved() Channel {
 func (r Realtime) resolved() Realtime {
 	r.Channels = slices.Clone(r.Channels)
 	for i := range r.Channels {
+		if ch := &r.Channels[i]; ch.MaxBytes == 0 && r.MaxMessage > 0 {
+			ch.MaxBytes = min(16<<10, r.MaxMessage)
+		}
 		r.Channels[i] = r.Channels[i].Resolved()
 	}
 	return r

@@ -68,8 +68,11 @@ func (c Config) Resolved(bound string) Config {
 	}
 	c.OAuth = c.OAuth.resolved(l)
 	c.Realtime = c.Realtime.resolved()
-	c.Gateway = c.Gateway.resolved("")
+	c.Gateway = c.Gateway.resolved("", c.Listen.DevTLS)
 	fill(&c.Store.URL, "sqlite:"+filepath.Join(c.Data, "sandi.db"))
+	if len(c.ACME.Hosts) > 0 {
+		fill(&c.ACME.CacheDir, filepath.Join(c.Data, "acme"))
+	}
 	fill(&c.Key.MasterFile, filepath.Join(c.Data, "master.key"))
 	switch {
 	case strings.HasPrefix(c.Issuer, "https://"):
@@ -103,7 +106,7 @@ func issuerOf(l Listen, bound string) string {
 		return ""
 	}
 	scheme := "http"
-	if l.TLS().On() {
+	if l.TLS().On() || l.DevTLS {
 		scheme = "https"
 	}
 	return (&url.URL{Scheme: scheme, Host: net.JoinHostPort(host, port)}).String()

@@ -11,6 +11,11 @@ type TLS struct {
 // On says that the listener speaks TLS.
 func (t TLS) On() bool { return t.CertFile != "" }
 
+// SpeaksTLS says that the public listener ends TLS by itself, with whichever certificate.
+func (c Config) SpeaksTLS() bool {
+	return c.Listen.TLS().On() || len(c.ACME.Hosts) > 0 || c.Listen.DevTLS
+}
+
 // TLS is that of the public listener.
 func (l Listen) TLS() TLS {
 	return TLS{l.TLSCertFile, l.TLSKeyFile, l.TLSClientCAFile, l.TLSClientAuth}
@@ -42,7 +47,7 @@ func (t TLS) validate(fs *faults, section string) {
 
 // validateScheme refuses an issuer that no client could reach.
 func (c Config) validateScheme(fs *faults) {
-	if c.Listen.TLS().On() && strings.HasPrefix(c.Issuer, "http:") {
-		fs.at("issuer", "write https", "is plain http, but listen.tls_cert_file makes the listener speak TLS")
+	if (c.Listen.TLS().On() || c.Listen.DevTLS) && strings.HasPrefix(c.Issuer, "http:") {
+		fs.at("issuer", "write https", "is plain http, but listen.tls_cert_file or listen.dev_tls makes the listener speak TLS")
 	}
 }

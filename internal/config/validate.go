@@ -45,12 +45,16 @@ func (c Config) validate(fs *faults) {
 	c.validateOAuth(fs)
 	c.validateAPI(fs)
 	c.validateCookies(fs)
+	c.validateACME(fs)
+	c.validateDevTLS(fs)
+	c.validateRealtime(fs)
+	c.validateGateway(fs)
 }
 
 func (c Config) validateListeners(fs *faults) {
 	const hint = "give it a certificate (tls_cert_file), or listen on 127.0.0.1 behind a proxy that ends TLS; on another host than the proxy's, set "
 	host, port, ok := checkAddr(fs, "listen.addr", c.Listen.Addr)
-	if ok && !isLoopback(host) && !c.Listen.TLS().On() && !c.Listen.InsecurePlain {
+	if ok && !isLoopback(host) && !c.SpeaksTLS() && !c.Listen.InsecurePlain {
 		fs.at("listen.addr", hint+"listen.insecure_plain", "%q is off loopback, and plain HTTP there shows passwords and tokens", c.Listen.Addr)
 	}
 	if c.Admin.Addr != "" {
@@ -65,7 +69,7 @@ func (c Config) validateListeners(fs *faults) {
 	c.Listen.TLS().validate(fs, "listen.")
 	c.Admin.TLS().validate(fs, "admin.")
 	for _, s := range c.Listen.TrustedProxies {
-		checkNetwork(fs, s)
+		checkNetwork(fs, "listen.trusted_proxies", s)
 	}
 }
 
@@ -87,8 +91,7 @@ func checkAddr(fs *faults, path, addr string) (host, port string, ok bool) {
 	return host, port, true
 }
 
-func checkNetwork(fs *faults, s string) {
-	const path = "listen.trusted_proxies"
+func checkNetwork(fs *faults, path, s string) {
 	p, err := netip.ParsePrefix(s)
 	switch {
 	case err != nil:

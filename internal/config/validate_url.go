@@ -48,7 +48,7 @@ func (c Config) validateAPI(fs *faults) {
 		seen[p] = true
 	}
 	for _, o := range c.API.Origins {
-		checkOrigin(fs, o)
+		checkOrigin(fs, "api.origins", o)
 	}
 }
 
@@ -75,8 +75,7 @@ const pathBytes = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 
 // checkOrigin wants an origin exactly as a browser sends it (RFC 6454 section
 // 6.2): scheme, host and port, lower-case, the scheme's own port left out.
-func checkOrigin(fs *faults, o string) {
-	const path = "api.origins"
+func checkOrigin(fs *faults, path, o string) {
 	u, err := url.Parse(o)
 	switch {
 	case strings.Contains(o, "*"):
