@@ -1,12 +1,16 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"log/slog"
-	"net/http"
+	"maps"
 	"net/netip"
 	"net/url"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -79,13 +83,72 @@ type Route struct {
 }
 
 // Gateway is the routes and the connections to what is behind them. It is an http.Handler.
-type Gateway struct{}
+type Gateway struct {
+	Config
+	identity   *identity
+	metrics    *metrics
+	guards     map[string]*guard.Guard
+	routes     []*route
+	hosts      map[string]hostRoutes
+	cookies    []string // that are ours
+	csrfHeader string   // in lower case
+
+	mu     sync.Mutex // guards what follows
+	live   map[*relay]struct{}
+	closed bool
+	ended  sync.WaitGroup // of relays
+}
 
 // New builds a Gateway. It fails for a route that cannot be.
-func New(c Config) (*Gateway, error) { panic("gateway: to be written") }
+func New(c Config) (*Gateway, error) {
+	if c.NewGuard == nil || c.Signer == nil || c.Limits == nil || c.Logger == nil || c.Now == nil {
+		panic("gateway: Config.NewGuard, Signer, Limits, Logger and Now are required")
+	}
+	g := &Gateway{
+		Config: c, identity: newIdentity(c.Signer, c.Issuer, c.Now), metrics: newMetrics(c.Metrics), guards: map[string]*guard.Guard{},
+		hosts: map[string]hostRoutes{}, live: map[*relay]struct{}{}, csrfHeader: strings.ToLower(cmp.Or(c.CSRFHeader, "X-CSRF-TOKEN")),
+		cookies: []string{"sandi_access", "sandi_refresh", "sandi_csrf", "__Host-sandi_access", "__Secure-sandi_refresh", "__Host-sandi_csrf"},
+	}
+	for _, name := range []string{c.Cookie, c.CSRFCookie} {
+		if name != "" {
+			g.cookies = append(g.cookies, name)
+		}
+	}
+	for _, r := range c.Routes {
+		if err := g.addRoute(r); err != nil {
+			return nil, err
+		}
+	}
+	return g, nil
+}
 
-// Run asks for the health of upstreams until ctx ends; then it closes the proxied sockets with 1001.
-func (g *Gateway) Run(ctx context.Context) error { panic("gateway: to be written") }
-
-// ServeHTTP implements http.Handler.
-func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { panic("gateway: to be written") }
+// Run asks for the health of upstreams until ctx ends; then it closes the proxied sockets with 1001 and waits for them.
+func (g *Gateway) Run(ctx context.Context) error {
+	var tasks sync.WaitGroup
+	for _, r := range g.routes {
+		for _, u := range r.pool.all {
+			if r.HealthPath != "" {
+				tasks.Go(func() { r.watch(ctx, u) })
+			}
+		}
+	}
+	<-ctx.Done()
+	tasks.Wait()
+	g.mu.Lock()
+	g.closed = true
+	live := slices.Collect(maps.Keys(g.live))
+	g.mu.Unlock()
+	for _, s := range live {
+		s.finish(endAway)
+	}
+	for _, r := range g.routes {
+		if r.engine != nil {
+			r.engine.close()
+		}
+	}
+	g.ended.Wait()
+	for _, r := range g.routes {
+		r.pool.closeIdle()
+	}
+	return nil
+}
