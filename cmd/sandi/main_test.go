@@ -56,6 +56,7 @@ func TestBinary(t *testing.T) {
 				"factor": factor,
 				"guide":  guide,
 				"kid":    kid,
+				"live":   live,
 				"mkdata": mkdata,
 				"opens":  opens,
 				"save":   save,

@@ -36,7 +36,8 @@ command line or the configuration is wrong.`,
 	root.SetHelpCommand(a.helpCommand())
 	root.AddCommand(
 		a.serveCommand(), a.demoCommand(), a.userCommand(), a.tokenCommand(), a.keyCommand(), a.configCommand(), a.versionCommand(),
-		a.backupCommand(), a.restoreCommand(), a.migrateCommand(), a.loginCommand(), a.clientCommand(),
+		a.backupCommand(), a.restoreCommand(), a.migrateCommand(), a.loginCommand(), a.clientCommand(), a.agentCommand(), a.gatewayCommand(),
+		a.socketCommand(), a.channelCommand(),
 	)
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpCmd()

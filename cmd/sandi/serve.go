@@ -16,6 +16,7 @@ import (
 func (a *app) serveCommand() *cobra.Command {
 	var t target
 	var addr string
+	var devTLS bool
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server",
@@ -23,17 +24,22 @@ func (a *app) serveCommand() *cobra.Command {
 
 The first start makes the data folder with database and keys, and prints a
 secret that makes the first administrator, once. It needs no configuration on
-loopback; for real use set the issuer and put a proxy that ends TLS in front.`,
+loopback; for real use set the issuer, and give it a certificate (listen.tls_cert_file),
+let it get one (acme.hosts), or put a proxy that ends TLS in front.`,
 		Example: `  sandi serve
   sandi serve --config /etc/sandi.yaml
   SANDI_ISSUER=https://id.example.com sandi serve --data /var/lib/sandi --addr 127.0.0.1:8080`,
 	}
 	t.flags(c)
 	c.Flags().StringVar(&addr, "addr", "", "listen on `host:port` (default 127.0.0.1:8080)")
+	c.Flags().BoolVar(&devTLS, "dev-tls", false, "speak TLS with a self-signed certificate, on loopback, for development")
 	return does(c, func(cmd *cobra.Command, _ []string) error {
 		settings := map[string]string{}
 		if cmd.Flags().Changed("addr") {
 			settings["listen.addr"] = addr
+		}
+		if devTLS {
+			settings["listen.dev_tls"] = "true"
 		}
 		cfg, err := a.load(cmd, t, settings)
 		if err != nil {
@@ -68,6 +74,7 @@ func (a *app) serve(ctx context.Context, o server.Options) error {
 // demoFlags are those of the demo.
 type demoFlags struct {
 	addr, dir, profile, access string
+	devTLS                     bool
 }
 
 func (a *app) demoCommand() *cobra.Command {
@@ -87,6 +94,7 @@ stops, unless --dir keeps it. It reads no configuration file and no environment.
 	c.Flags().StringVar(&f.dir, "dir", "", "keep the data in this `folder` (default: a temporary one)")
 	c.Flags().StringVar(&f.profile, "profile", "sandi", "lifetimes: sandi, flask, apigee or hourly")
 	c.Flags().StringVar(&f.access, "access", "", "access tokens live for this `duration` (default: the profile's)")
+	c.Flags().BoolVar(&f.devTLS, "dev-tls", false, "speak TLS with a self-signed certificate")
 	return does(c, func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context(), f) })
 }
 
@@ -98,6 +106,9 @@ func (a *app) demo(ctx context.Context, f demoFlags) (err error) {
 	settings := map[string]string{"listen.addr": addr, "token.profile": f.profile, "data": f.dir}
 	if f.access != "" {
 		settings["token.access"] = f.access
+	}
+	if f.devTLS {
+		settings["listen.dev_tls"] = "true"
 	}
 	if f.dir == "" {
 		temporary, err := os.MkdirTemp("", "sandi-demo-")

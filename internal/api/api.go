@@ -20,7 +20,7 @@ import (
 	"github.com/sandi-auth/sandi/internal/web"
 )
 
-// Config is what the surface needs. All of it is required but Metrics and Origins.
+// Config is what the surface needs. All of it is required but Metrics, Status, Tickets and Origins.
 type Config struct {
 	Web      *web.Web
 	Accounts *account.Service
@@ -31,6 +31,8 @@ type Config struct {
 	Metrics  prometheus.Registerer // nil registers nowhere
 	// Status names the place of a session's tokens in a status list; nil for no such lists.
 	Status func(session.Session) *token.Status
+	// Tickets seals tokens for POST /ticket; nil for no such route.
+	Tickets Tickets
 	// Prefixes are where the surface is mounted: "/api/auth", or "/" for none. At least one.
 	Prefixes []string
 	// Transport is how a login gets its tokens unless it asks: "bearer", "cookie" or "both".
@@ -118,6 +120,7 @@ func (a *API) Routes(mux *http.ServeMux) {
 		open("POST", "/refresh", a.refresh)
 		open("POST", "/logout", a.logout)
 		open("DELETE", "/logout", a.logout)
+		a.ticketRoutes(mux, prefix)
 		guarded("GET", "/account", a.account)
 		guarded("PATCH", "/account", a.rename)
 		guarded("POST", "/account/password", a.password)

@@ -39,6 +39,7 @@ var house = []struct {
 	{"internal/socket", row{modules: "github.com/gobwas/ws"}},
 	{"internal/socketio", row{"internal/socket", "github.com/gobwas/ws"}},
 	{"internal/revocation", row{house: "guard internal/gaps"}},
+	{"internal/lint", row{modules: "github.com/goccy/go-yaml github.com/pelletier/go-toml/v2 github.com/hashicorp/hcl/v2 github.com/zclconf/go-cty github.com/tdewolff/parse/v2 golang.org/x/text"}},
 	{"internal/key", row{house: "jwt internal/problem internal/audit"}},
 	{"internal/account", row{"internal/problem internal/cluster internal/audit", "golang.org/x/crypto golang.org/x/text github.com/ccojocar/zxcvbn-go github.com/go-crypt/x"}},
 	{"internal/session", row{house: "internal/gaps internal/problem internal/audit internal/revocation internal/account"}},
@@ -75,7 +76,7 @@ var house = []struct {
 	}},
 	{"cmd/sandi", row{
 		"jwt guard internal/problem internal/config internal/cluster internal/audit internal/revocation internal/key internal/account " +
-			"internal/oauth internal/realtime internal/store internal/server client",
+			"internal/lint internal/oauth internal/realtime internal/store internal/server client",
 		"github.com/gobwas/ws github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term github.com/schollz/progressbar/v3",
 	}},
 	{"internal/arch", row{}},

@@ -66,3 +66,15 @@ const (
 	RecoveryRenewed  Action = "recovery_codes.renewed"
 	StoreRestored    Action = "store.restored" // by a backup or a dump; detail sessions, and what of the backup is known
 )
+
+// The actions of live sockets and their channels.
+const (
+	SocketOpened          Action = "socket.opened"          // detail socket, transport, client_id
+	SocketRefused         Action = "socket.refused"         // detail reason, count: at most one event an address and minute
+	SocketReauthenticated Action = "socket.reauthenticated" // detail socket
+	SocketClosed          Action = "socket.closed"          // detail socket, transport, why, code, seconds
+	SocketKicked          Action = "socket.kicked"          // detail socket: an administrator asked for its end
+	ChannelChanged        Action = "channel.changed"        // made or replaced; detail channel
+	ChannelRemoved        Action = "channel.removed"        // detail channel
+	ChannelMessage        Action = "channel.message"        // sent by the management API; detail channel, id
+)

@@ -42,6 +42,8 @@ func (d *Demo) Routes(mux *http.ServeMux) {
 	handle("POST /products", d.addProduct, guard.Role(ManagerRole))
 	handle("PUT /products/{id}", d.updateProduct, guard.Role(ManagerRole))
 	handle("DELETE /products/{id}", d.deleteProduct, guard.Role(ManagerRole))
+	mux.Handle("GET /missions-page", d.web.HandlePage(missions))
+	mux.Handle("GET /missions-page/missions.js", d.web.HandlePage(script))
 }
 
 func subject(r *http.Request) string { return guard.Identity(r.Context()).Subject() }

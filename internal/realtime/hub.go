@@ -2,21 +2,23 @@ package realtime
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/sandi-auth/sandi/guard"
-	"github.com/sandi-auth/sandi/internal/audit"
-	"github.com/sandi-auth/sandi/internal/socket"
-	"github.com/sandi-auth/sandi/internal/socketio"
 )
 
 // Config is what a Hub needs. Guard, Store, News, Logger and Now are required.
 type Config struct {
-	Guard   *guard.Guard // verifies the tokens of re-authentication
+	Guard   *guard.Guard // verified the tokens of Arrivals, and verifies those of re-authentication
 	Store   Store
 	News    News
 	Metrics prometheus.Registerer // nil registers nowhere
@@ -24,211 +26,195 @@ type Config struct {
 	Now     func() time.Time
 	Node    string // this node's name, in message ids: letters and digits
 
-	Channels       []Channel // of the configuration; those of the store count beside them
-	Levels         map[string]int
-	DefaultChannel string
+	Channels       []Channel      // of the configuration; those of the store count beside them
+	Levels         map[string]int // clearance levels of roles; a token has the highest of its roles', and 0 without one
+	DefaultChannel string         // where messages go that name none; "" is nowhere
 	Limits         Limits
-	ExpiringNotice time.Duration
-	DrainTime      time.Duration
+	ExpiringNotice time.Duration // how long before its token ends a client is told
+	DrainTime      time.Duration // over how long the reconnects of a stopping node's clients are spread
 }
 
-// Limits bound what clients may use; the configuration says what each is (realtime.max_connections and so on).
+// Limits bound what clients may use; the configuration says what each is (realtime.max_connections and so on). 0 is no limit.
 type Limits struct {
 	Connections, PerUser, PerAddress, Channels, Rate int
-	// Exempt are addresses whose sockets PerAddress does not count: this machine, trusted proxies.
+	// Exempt are addresses whose sockets PerAddress does not count: this machine, trusted proxies. nil is none.
 	Exempt func(address string) bool
 }
 
-// News carries messages between nodes, as cluster.Memory and cluster.Redis do.
-type News interface {
-	Publish(ctx context.Context, topic string, message []byte) error
-	Subscribe(topic string, handle func(message []byte)) (cancel func())
-}
+// Hub is the live sockets of one node. It is safe for concurrent use.
+type Hub struct {
+	cfg        Config
+	origin     string // who this node is in its present life: the node and 8 random characters, so that a restart is another
+	started    time.Time
+	configured map[string]*definition
+	rules      atomic.Pointer[rules]
+	metrics    metrics
+	recorder   recorder
+	refusals   refusals
+	storm      storm
+	line       line   // notices of presence, in the order of what they tell
+	out        outbox // messages on their way
+	look       chan struct{}
+	nudged     atomic.Bool // other nodes are to look
+	moved      atomic.Bool // presence has changed: other nodes are to be told
+	unfollow   func()
+	never      chan struct{}
 
-// Store keeps the channels that the management API made, what happened, and which sockets are live on which node.
-type Store interface {
-	// Channels lists those of the store, and the version of the list, which every change raises.
-	Channels(ctx context.Context) (list []Channel, version int64, err error)
-	// ChannelsVersion is that version alone.
-	ChannelsVersion(ctx context.Context) (int64, error)
-	// PutChannel makes or replaces one.
-	PutChannel(ctx context.Context, c Channel, e audit.Event) error
-	// RemoveChannel removes one; ErrNoChannel.
-	RemoveChannel(ctx context.Context, name string, e audit.Event) error
-	// RecordSockets writes what happened since the last time in one transaction: audit events, sockets that began, sockets that ended.
-	RecordSockets(ctx context.Context, r Record) error
-	// Sockets lists the live ones of all nodes, at most limit, those after the id.
-	Sockets(ctx context.Context, after string, limit int) ([]SocketView, error)
-	// EndSocket asks the node of a live socket to close it; ErrNoSocket.
-	EndSocket(ctx context.Context, id string, e audit.Event) error
-	// SocketsToEnd are those of the node that EndSocket was called for.
-	SocketsToEnd(ctx context.Context, node string) ([]string, error)
-	// ForgetSockets removes the rows of a node: at its start and stop, and of nodes that have died.
-	ForgetSockets(ctx context.Context, node string) error
-}
+	mu       sync.Mutex // guards what follows
+	members  map[string]*Member
+	subjects map[string][]*Member // in the order of their arrival
+	networks map[string]int
+	draining bool
 
-// Record is what happened to sockets.
-type Record struct {
-	Events []audit.Event
-	Node   string
-	Begun  []SocketView
-	Ended  []string // ids
+	places struct {
+		sync.RWMutex // guards what follows
+		channels     map[string]*channel
+		spent        base // the highest number that a message had of a channel that was let go of, and the time of the last such
+	}
+	peers   peers
+	failing struct {
+		sync.Mutex // guards what follows
+		what       map[string]bool
+	}
 }
-
-// SocketView is a live socket as an administrator sees it.
-type SocketView struct {
-	ID          string    `json:"id"`
-	Node        string    `json:"node"`
-	Subject     string    `json:"sub"`
-	ClientID    string    `json:"client_id,omitempty"`
-	Session     string    `json:"sid,omitempty"`
-	Transport   string    `json:"transport"` // websocket, socket.io/websocket, socket.io/polling, gateway
-	Address     string    `json:"address"`
-	ConnectedAt time.Time `json:"connected_at"`
-	ExpiresAt   time.Time `json:"expires_at"`
-}
-
-// Hub is the live sockets of one node.
-type Hub struct{}
 
 // NewHub builds a Hub. It fails for a channel that cannot be.
-func NewHub(c Config) (*Hub, error) { panic("realtime: to be written") }
-
-// Run keeps up with channels, closes what is asked for by other nodes, writes what happened, until ctx ends; then it drains: every peer is told when to come back,
-// and closed with 1001.
-func (h *Hub) Run(ctx context.Context) error { panic("realtime: to be written") }
-
-// Peer is the client's end of a connection, whichever protocol it speaks. No method waits.
-type Peer interface {
-	Deliver(m *Message)
-	Tell(n Notice)
-	// Close sends what waits, then what the protocol says at an end, and ends the connection.
-	Close(e End)
+func NewHub(c Config) (*Hub, error) {
+	if c.Guard == nil || c.Store == nil || c.News == nil || c.Logger == nil || c.Now == nil {
+		panic("realtime: Config needs Guard, Store, News, Logger and Now")
+	}
+	if !validNode(c.Node) {
+		return nil, fmt.Errorf("realtime: node %.40q: use letters and digits, at most %d", c.Node, maxNode)
+	}
+	named, err := configured(c.Channels)
+	if err != nil {
+		return nil, fmt.Errorf("realtime: %w", err)
+	}
+	h := &Hub{
+		cfg: c, origin: c.Node + strings.ToLower(rand.Text()[:8]), started: c.Now().Truncate(time.Millisecond), configured: named, metrics: newMetrics(c.Metrics),
+		look: make(chan struct{}, 1), never: make(chan struct{}), members: map[string]*Member{}, subjects: map[string][]*Member{}, networks: map[string]int{},
+	}
+	h.recorder.metrics, h.refusals.by = &h.metrics, map[string]*refusedFew{}
+	h.recorder.full = make(chan struct{}, 1)
+	h.places.channels = map[string]*channel{}
+	h.peers.init()
+	h.failing.what = map[string]bool{}
+	h.rules.Store(&rules{named: named, version: -1})
+	if name := c.DefaultChannel; name != "" && !validName(name) {
+		return nil, fmt.Errorf("realtime: default channel %.80q: use 1 to %d letters, digits and - . _ : /", name, maxName)
+	}
+	h.follow()
+	return h, nil
 }
 
-// Arrival is a connection that has shown a credential.
-type Arrival struct {
-	// Token is who it is, verified by Config.Guard just now with every requirement of the route.
-	Token     *guard.Token
-	Peer      Peer
-	Transport string
-	From      audit.From
+const maxNode = 32
+
+func validNode(name string) bool {
+	return name != "" && len(name) <= maxNode && strings.IndexFunc(name, func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9')
+	}) < 0
 }
 
-// Join lets a connection in: it is registered first, and then its token is judged once more, so that no logout between the two is missed. The error is an *End.
-func (h *Hub) Join(ctx context.Context, a Arrival) (*Member, error) { panic("realtime: to be written") }
+// DefaultChannel is where messages go that name none; "" is nowhere.
+func (h *Hub) DefaultChannel() string { return h.cfg.DefaultChannel }
 
-// Refused counts and records a connection that was not let in, and says whether its address had so many that it should not be answered any more.
-func (h *Hub) Refused(from audit.From, reason string) { panic("realtime: to be written") }
+// Configured says whether a channel, or prefix and /*, is the configuration's, which the store's cannot replace.
+func (h *Hub) Configured(name string) bool { return h.configured[name] != nil }
 
-// Member is a connection that was let in. Its methods are called by the connection's one reader.
-type Member struct{}
-
-// ID is the socket's.
-func (m *Member) ID() string { panic("realtime: to be written") }
-
-// ExpiresAt is when its token ends.
-func (m *Member) ExpiresAt() time.Time { panic("realtime: to be written") }
-
-// Subscribed is what a subscription answers.
-type Subscribed struct {
-	Channel  string    `json:"channel"`
-	Cursor   string    `json:"cursor"`             // of the newest message
-	Complete bool      `json:"complete"`           // nothing between the client's cursor and now was lost
-	Present  []Present `json:"presence,omitempty"` // who else is there, where the channel says
+// Publish sends to a channel in the name of the server, also where it is read-only. The error is an *Error, as Member.Publish has it.
+func (h *Hub) Publish(ctx context.Context, channel string, data json.RawMessage) (id string, err error) {
+	d, err := h.definition(channel)
+	if err != nil {
+		return "", err
+	}
+	return h.send(ctx, d, channel, "", data)
 }
 
-// Present is somebody in a channel.
-type Present struct {
-	Subject string `json:"sub"`
-	Sockets int    `json:"sockets"`
+// definition is what holds for a channel; the error is an *Error.
+func (h *Hub) definition(name string) (*definition, error) {
+	r := h.rules.Load()
+	if d := r.of(name); d != nil {
+		return d, nil
+	}
+	if r.version < 0 {
+		return nil, &Error{Code: "temporarily_unavailable", Msg: "channels are not known yet: try again in a second"}
+	}
+	return nil, &Error{Code: "no_channel", Msg: "there is no such channel"}
 }
 
-// Subscribe joins a channel. Messages after the cursor, where one is given, are delivered first. The error is an *Error: forbidden, no_channel, too_many.
-func (m *Member) Subscribe(channel, cursor string) (Subscribed, error) {
-	panic("realtime: to be written")
+// Look has all nodes look into the store at once, after PutChannel, RemoveChannel or EndSocket; they do so every second otherwise. It
+// does not wait: Run does it.
+func (h *Hub) Look(context.Context) {
+	h.nudged.Store(true)
+	h.lookSoon()
 }
 
-// Unsubscribe leaves one; it is no error not to have been there.
-func (m *Member) Unsubscribe(channel string) { panic("realtime: to be written") }
-
-// Publish sends to a channel, "" for the default one. The error is an *Error: forbidden, no_channel, too_large, invalid (with the failing path), too_fast; unavailable where other nodes cannot be reached.
-func (m *Member) Publish(ctx context.Context, channel string, data json.RawMessage) (id string, err error) {
-	panic("realtime: to be written")
+func (h *Hub) lookSoon() {
+	select {
+	case h.look <- struct{}{}:
+	default:
+	}
 }
 
-// Presence is who is in a channel that this member has joined.
-func (m *Member) Presence(channel string) ([]Present, error) { panic("realtime: to be written") }
-
-// Reauthenticate replaces the member's token by a newer one of the same subject, client and key; subscriptions that it does not allow end. The error is an *Error, and
-// nothing has changed.
-func (m *Member) Reauthenticate(ctx context.Context, token string) (expires time.Time, err error) {
-	panic("realtime: to be written")
+// reload reads the channels of the store if they have changed, and judges all subscriptions again.
+func (h *Hub) reload(ctx context.Context) error {
+	version, err := h.cfg.Store.ChannelsVersion(ctx)
+	if err != nil || version == h.rules.Load().version {
+		return err
+	}
+	list, version, err := h.cfg.Store.Channels(ctx)
+	if err != nil {
+		return err
+	}
+	named := make(map[string]*definition, len(h.configured)+len(list))
+	for _, c := range list {
+		d, err := newDefinition(c)
+		if err != nil {
+			h.cfg.Logger.Error("a channel of the store cannot be, and is closed", "channel", c.Name, "error", err)
+			continue
+		}
+		named[c.Name] = d
+	}
+	for name, d := range h.configured {
+		named[name] = d
+	}
+	h.rules.Store(&rules{named: named, version: version})
+	h.redefine()
+	for _, m := range h.list() {
+		m.judge()
+	}
+	return nil
 }
 
-// Allow counts one message of the client; false says that it was ended for too many.
-func (m *Member) Allow() bool { panic("realtime: to be written") }
-
-// Leave says that the connection has ended by itself, or by Close; the reason is for the audit log.
-func (m *Member) Leave(reason string) { panic("realtime: to be written") }
-
-// Error is what a client did wrong, in a form that its program can rely on.
-type Error struct {
-	Code string `json:"code"`           // forbidden, no_channel, too_many, too_large, invalid, too_fast, bad_request, token_..., temporarily_unavailable
-	Msg  string `json:"msg"`            // a sentence in English
-	Path string `json:"path,omitempty"` // JSON Pointer of what fails the channel's schema
+// endAsked ends the sockets that the store was asked to end.
+func (h *Hub) endAsked(ctx context.Context) error {
+	h.mu.Lock()
+	none := len(h.members) == 0
+	h.mu.Unlock()
+	if none {
+		return nil
+	}
+	ids, err := h.cfg.Store.SocketsToEnd(ctx, h.cfg.Node)
+	for _, id := range ids {
+		h.mu.Lock()
+		m := h.members[id]
+		h.mu.Unlock()
+		if m != nil {
+			m.end(EndKicked)
+		} else {
+			h.recorder.ended(id) // its row was written late
+		}
+	}
+	return err
 }
 
-// Error implements error.
-func (e *Error) Error() string { return e.Code + ": " + e.Msg }
-
-// End is why a connection ends: code and reason of its close frame.
-type End struct {
-	Code   int
-	Reason string
-	Why    string // a stable word for audit and metrics: invalid, expired, forbidden, revoked, slow, flood, many, idle, kicked, going_away, closed
-	// RetryAfter is when the client should come back, where it should.
-	RetryAfter time.Duration
+// list are the members of now.
+func (h *Hub) list() []*Member {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all := make([]*Member, 0, len(h.members))
+	for _, m := range h.members {
+		all = append(all, m)
+	}
+	return all
 }
-
-// Error implements error.
-func (e *End) Error() string { return e.Reason }
-
-// The ends that tokens have; the texts are what clients see. See docs/guides/sockets.md.
-var (
-	EndInvalid   = End{Code: socket.Invalid, Reason: "Unauthorized: Invalid Token", Why: "invalid"}
-	EndExpired   = End{Code: socket.Expired, Reason: "Unauthorized: Token Expired", Why: "expired"}
-	EndForbidden = End{Code: socket.Forbidden, Reason: "Forbidden", Why: "forbidden"}
-	EndKicked    = End{Code: socket.Forbidden, Reason: "Forbidden: Closed By An Administrator", Why: "kicked"}
-	EndRevoked   = End{Code: socket.Revoked, Reason: "Unauthorized: Token Revoked", Why: "revoked"}
-	EndSlow      = End{Code: socket.TooMuch, Reason: "Too Slow", Why: "slow"}
-	EndFlood     = End{Code: socket.TooMuch, Reason: "Too Many Messages", Why: "flood"}
-	EndMany      = End{Code: socket.TooMuch, Reason: "Too Many Connections", Why: "many"}
-	EndSilent    = End{Code: socket.TooMuch, Reason: "Too Slow: No Token", Why: "idle"}
-	EndAway      = End{Code: socket.GoingAway, Reason: "Going Away", Why: "going_away"}
-)
-
-// EndOf is the End for a refusal of the guard.
-func EndOf(err error) End { panic("realtime: to be written") }
-
-// Notice is what one client is told.
-type Notice struct {
-	Type string // auth_expiring, unsubscribed, presence, going_away
-	Data any    // JSON object: expires_in; channel, reason; channel, sub, joined; retry_after
-}
-
-// Message is one message of a channel. Its frames are made once, for all who receive it.
-type Message struct {
-	ID      string          `json:"id"`
-	Channel string          `json:"channel"`
-	From    string          `json:"from"` // subject of who sent it; "" from the management API
-	At      time.Time       `json:"at"`
-	Cursor  string          `json:"cursor"` // what to come back with, after this message on this node
-	Data    json.RawMessage `json:"data"`
-}
-
-// Raw is the frame for raw WebSockets: {"type":"message", ...}.
-func (m *Message) Raw() socket.Frame { panic("realtime: to be written") }
-
-// SocketIO is the packet for Socket.IO: event "message" with the data and then {id, channel, from, at, cursor}.
-func (m *Message) SocketIO() *socketio.Packet { panic("realtime: to be written") }

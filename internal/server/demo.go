@@ -23,7 +23,14 @@ func DemoConfig(c config.Config) config.Config {
 	c.API.Prefixes = []string{"/api/auth", "/"}
 	c.API.Registration = "open"
 	c.Admin.Addr = ""
-	c.Cookie.Access = "jwt" // as seed 001 names it
+	c.Cookie.Access = "jwt"                                                                         // as seed 001 names it
+	c.Realtime.Enabled, c.Realtime.InsecureQueryToken, c.Realtime.DefaultChannel = true, true, "hq" // its two clients connect as printed
+	c.Realtime.Clearances = []config.Clearance{{Role: "field-operative", Level: 1}, {Role: "manager", Level: 2}, {Role: account.AdminRole, Level: 3}}
+	c.Realtime.Channels = []config.Channel{
+		{Name: "hq", Presence: true},
+		{Name: "missions/*", SubscribeRoles: []string{"field-operative", "manager", account.AdminRole}, PublishLevel: 1, Presence: true},
+		{Name: "orders", SubscribeLevel: 1, PublishLevel: 3},
+	}
 	return c
 }
 
@@ -104,7 +111,7 @@ func (s *Server) printDemo(w io.Writer, adminPassword string) error {
 	if !life.Rotate {
 		rotation = "INSECURE: a refresh token is never replaced (profile " + s.cfg.Token.Profile + ")"
 	}
-	_, err := fmt.Fprintf(w, demoText, s.cfg.Issuer, kept, config.FormatDuration(life.Access), config.FormatDuration(life.Absolute), rotation, adminPassword)
+	_, err := fmt.Fprintf(w, demoText, s.cfg.Issuer, kept, config.FormatDuration(life.Access), config.FormatDuration(life.Absolute), rotation, adminPassword, strings.TrimPrefix(s.cfg.Issuer, "http"))
 	return err
 }
 
@@ -137,6 +144,8 @@ Register, and see the account and its sessions:
     -d '{"username": "siti", "password": "kopi tubruk pagi hari"}'
   curl -s %[1]s/account -H "Authorization: Bearer $ACCESS"
   curl -s %[1]s/account/sessions -H "Authorization: Bearer $ACCESS"
+Talk in channels: in a browser at %[1]s/missions-page, or in other terminals, by
+"bin/sandi agent connect ws%[7]s/missions --username AgentX --channel missions/night".
 Log in with cookies, call, and refresh and log out with the CSRF value:
   JAR=$(mktemp)
   curl -s -c $JAR "%[1]s/login?transport=cookie" -H "Content-Type: application/json" -d '{"username": "test", "password": "test"}'

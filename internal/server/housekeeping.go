@@ -29,6 +29,7 @@ func (s *Server) housekeep(ctx context.Context) error {
 		"revocation": func(ctx context.Context, n int) (int, error) { return s.db.PurgeRevocations(ctx, s.now(), n) },
 		"spent":      func(ctx context.Context, n int) (int, error) { return s.db.PurgeSpent(ctx, s.now(), n) },
 		"lease":      s.db.PurgeLeases,
+		"socket":     s.db.PurgeSockets,
 		"oauth":      func(ctx context.Context, n int) (int, error) { return s.db.PurgeOAuth(ctx, s.now(), n) },
 		"status":     func(ctx context.Context, n int) (int, error) { return s.db.PurgeStatus(ctx, s.now(), n) },
 	}

@@ -90,6 +90,9 @@ type counted struct {
 	leave func()
 }
 
+// NetConn is the connection below, for who wants to end one half of it.
+func (c *counted) NetConn() net.Conn { return c.Conn }
+
 // Close implements net.Conn.
 func (c *counted) Close() error {
 	defer c.leave()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sandi-auth/sandi/internal/demo"
 	"github.com/sandi-auth/sandi/internal/problem"
+	"github.com/sandi-auth/sandi/internal/realtime"
 	"github.com/sandi-auth/sandi/internal/web"
 )
 
@@ -28,11 +29,15 @@ func (s *Server) public() http.Handler {
 	}
 	mux.Handle("GET /healthz", s.web.Handle(s.healthz))
 	mux.Handle("GET /readyz", s.web.Handle(s.readyz))
+	if s.door != nil {
+		s.door.Routes(mux, s.cfg.Realtime.Path, s.cfg.Realtime.SocketIOPath)
+	}
 	if s.demo != nil { // its one port carries everything
+		s.manage(mux, s.web)
 		demo.New(s.guard, s.web, s.db).Routes(mux)
 		mux.Handle("GET /metrics", s.metricsPage())
 	}
-	return s.web.Wrap(s.web.Mux(mux))
+	return s.forwarded(s.web.Wrap(s.web.Mux(mux)))
 }
 
 // operations is the table of contents of the operators' listener. It has a chain of its own: it is called by its own address, not by
@@ -47,7 +52,15 @@ func (s *Server) operations() http.Handler {
 	mux.Handle("GET /metrics", s.metricsPage())
 	mux.Handle("GET /healthz", s.web.Handle(s.healthz))
 	mux.Handle("GET /readyz", s.web.Handle(s.readyz))
+	s.manage(mux, chain)
 	return chain.Wrap(chain.Mux(mux))
+}
+
+// manage mounts the management API.
+func (s *Server) manage(mux *http.ServeMux, chain *web.Web) {
+	if s.hub != nil {
+		realtime.NewAdmin(realtime.AdminConfig{Hub: s.hub, Store: s.db, Web: chain, Guard: s.guard}).Routes(mux)
+	}
 }
 
 func (s *Server) metricsPage() http.Handler {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -17,8 +18,10 @@ import (
 	"github.com/sandi-auth/sandi/internal/api"
 	"github.com/sandi-auth/sandi/internal/config"
 	"github.com/sandi-auth/sandi/internal/console"
+	"github.com/sandi-auth/sandi/internal/gateway"
 	"github.com/sandi-auth/sandi/internal/key"
 	"github.com/sandi-auth/sandi/internal/oauth"
+	"github.com/sandi-auth/sandi/internal/realtime"
 	"github.com/sandi-auth/sandi/internal/revocation"
 	"github.com/sandi-auth/sandi/internal/session"
 	"github.com/sandi-auth/sandi/internal/store"
@@ -68,17 +71,25 @@ type Server struct {
 	api         *api.API
 	oauth       *oauth.Endpoint
 	console     *console.Console
+	tickets     *tickets
+	hub         *realtime.Hub      // nil without live sockets
+	door        *realtime.Door     // to them
+	gateway     *gateway.Gateway   // nil for none
+	forward     http.Handler       // of other proxies' questions; nil for none
 	places      *revocation.Places // in status lists; nil for none
 	masters     *key.Masters
 	demo        *Demo
 	weakHash    bool
 	between     func(session.Store) session.Store
 
-	listener, adminListener net.Listener
-	connections             *limited // those of the public listener
-	certificates            []*certificate
-	drift                   *drift
-	stopping                atomic.Bool // readyz says no while requests drain
+	listener, adminListener, gatewayListener net.Listener
+	connections                              *limited // those of the public listener
+	certificates                             []*certificate
+	acme                                     *acmeCertificates // nil for none
+	acmeListener                             net.Listener      // plain; nil for none
+	dev                                      *devCertificate   // nil for none
+	drift                                    *drift
+	stopping                                 atomic.Bool // readyz says no while requests drain
 }
 
 // New listens, opens the store and wires every part. What it opened is closed again when it fails.
@@ -92,10 +103,13 @@ func New(ctx context.Context, o Options) (_ *Server, err error) {
 			_ = s.Close()
 		}
 	}()
-	for _, step := range []func(context.Context) error{s.listen, s.openStore, s.openKeys, s.openRevocations, s.wireDomains, s.wireSurfaces, s.refuseNamesakes, s.warnClients} {
+	for _, step := range []func(context.Context) error{s.listen, s.openStore, s.openKeys, s.openRevocations, s.wireDomains, s.wireSurfaces, s.wireRealtime, s.wireGateway, s.refuseNamesakes, s.warnClients} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
+	}
+	if err := s.tellDevTLS(o.Stdout); err != nil {
+		return nil, err
 	}
 	return s, s.welcome(ctx, o.Stdout)
 }
@@ -107,10 +121,19 @@ func (s *Server) listen(context.Context) (err error) {
 		return err
 	}
 	s.connections = limit(l, s.cfg.Listen.MaxConnections, s.cfg.Listen.Proxies())
-	if s.listener, err = s.secured(s.connections, "listen.", s.cfg.Listen.TLS()); err != nil {
+	if s.listener, err = s.securePublic(s.connections); err != nil {
 		return err
 	}
 	s.cfg = s.cfg.Resolved(s.listener.Addr().String())
+	if s.cfg.Gateway.Addr != "" {
+		var l *limited
+		if l, s.cfg, err = listenGateway(s.cfg); err != nil {
+			return err
+		}
+		if s.gatewayListener, err = s.secureGateway(l); err != nil {
+			return err
+		}
+	}
 	if s.cfg.Admin.Addr == "" || s.demo != nil {
 		return nil
 	}
@@ -228,7 +251,7 @@ func (s *Server) Issuer() string { return s.cfg.Issuer }
 // Close lets go of everything. Run closes when it returns; Close is for a Server that never ran.
 func (s *Server) Close() error {
 	var errs []error
-	for _, l := range []net.Listener{s.listener, s.adminListener} {
+	for _, l := range []net.Listener{s.listener, s.adminListener, s.gatewayListener, s.acmeListener} {
 		if l != nil {
 			if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 				errs = append(errs, err)

@@ -8,12 +8,9 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/sandi-auth/sandi/internal/config"
 )
@@ -124,6 +121,10 @@ func (c *certificate) look(atOnce bool) {
 	c.log.Info("TLS certificate loaded", "file", c.files.CertFile, "expires", next.expires)
 }
 
+func newTLSListener(l net.Listener, c *certificate) net.Listener {
+	return tls.NewListener(l, c.config())
+}
+
 // remind warns of an end that is near, once a day.
 func (c *certificate) remind() {
 	left, now := c.left(), c.now()
@@ -149,9 +150,6 @@ func (s *Server) secured(l net.Listener, section string, files config.TLS) (net.
 		return l, err
 	}
 	s.certificates = append(s.certificates, c)
-	s.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "sandi_tls_certificate_expires_seconds", Help: "Seconds until the certificate of a listener ends.",
-		ConstLabels: prometheus.Labels{"listener": strings.TrimSuffix(section, ".")},
-	}, func() float64 { return c.left().Seconds() }))
-	return tls.NewListener(l, c.config()), nil
+	s.gaugeExpiry(section, c.left)
+	return newTLSListener(l, c), nil
 }

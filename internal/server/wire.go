@@ -49,13 +49,14 @@ func (s *Server) wireSurfaces(context.Context) error {
 		Logger: s.log, Metrics: s.registry, TrustedProxies: s.cfg.Listen.Proxies(), Hosts: hosts(issuer.Hostname()),
 		Origins: s.cfg.API.Origins, NoCORS: slices.Concat(api.NoCORS(s.cfg.API.Prefixes), console.NoCORS(), oauth.NoCORS()), HSTS: secure && len(hosts(issuer.Hostname())) == 1, Now: s.now,
 	})
+	s.tickets = newTickets(s.masters, s.now)
 	if err := s.wireGuards(issuer); err != nil {
 		return err
 	}
 	life := s.cfg.Lifetimes()
 	s.api, err = api.New(api.Config{
 		Web: s.web, Accounts: s.accounts, Sessions: s.sessions, Minter: s.minter, Guard: s.guard, Limits: s.shared, Metrics: s.registry,
-		Status: s.statusClaim, Prefixes: s.cfg.API.Prefixes, Transport: s.cfg.API.Transport, OpenRegistration: s.cfg.API.Registration == "open", Origins: s.cfg.API.Origins,
+		Status: s.statusClaim, Tickets: s.tickets, Prefixes: s.cfg.API.Prefixes, Transport: s.cfg.API.Transport, OpenRegistration: s.cfg.API.Registration == "open", Origins: s.cfg.API.Origins,
 		Cookies: api.Cookies{
 			Access: s.cfg.Cookie.Access, Refresh: s.cfg.Cookie.Refresh, CSRF: s.cfg.Cookie.CSRF,
 			Secure: secure, AccessLife: life.Access, RefreshLife: life.Idle,
@@ -68,20 +69,26 @@ func (s *Server) wireSurfaces(context.Context) error {
 	return s.wireOAuth(issuer)
 }
 
-// wireGuards builds what reads access tokens.
-func (s *Server) wireGuards(issuer *url.URL) error {
-	proofs, err := s.proofs(issuer, false)
-	if err != nil {
-		return err
-	}
-	own := guard.Config{
+// ownGuard is a guard of this server's own tokens, for what stands under a URL.
+func (s *Server) ownGuard(at *url.URL) (guard.Config, error) {
+	proofs, err := s.proofs(at, false)
+	return guard.Config{
 		Issuer: s.cfg.Issuer, Audience: s.cfg.Token.Audience, DPoP: proofs, Keys: s.ring, Revocations: s.revocations, Replay: s.db,
 		Sources: []guard.Source{guard.FromHeader(), guard.FromCookie()},
 		Cookie:  guard.CookieConfig{Access: s.cfg.Cookie.Access},
+		Tickets: s.tickets,
 		Now:     s.now,
 		Observe: func(r *http.Request, t *guard.Token, reason guard.Reason) {
 			s.web.NoteGuard(r.Context(), t.Subject(), string(reason))
 		},
+	}, err
+}
+
+// wireGuards builds what reads access tokens.
+func (s *Server) wireGuards(issuer *url.URL) error {
+	own, err := s.ownGuard(issuer)
+	if err != nil {
+		return err
 	}
 	userinfo := own // OpenID Connect Core section 5.3.1: what it is for names the issuer, and comes by the header
 	userinfo.Audience, userinfo.Sources, userinfo.CacheSize = []string{s.cfg.Issuer}, nil, 4096

@@ -89,19 +89,25 @@ func (t *tx) signIn(id session.ID) (session.ID, error) {
 // session comes first: who makes a grant from it holds it meanwhile.
 func (t *tx) endTree(id session.ID, reason string) (int, error) {
 	byUser := reason == session.LoggedOut || reason == session.ConsentRemoved
-	n, err := t.end(byUser, reason, endable+`s.id = ? AND s.ended_at = 0`, id[:])
+	ended, err := t.end(byUser, reason, endable+`s.id = ? AND s.ended_at = 0`, id[:])
 	if err != nil {
 		return 0, err
 	}
-	grants, err := t.end(true, reason, endable+`s.parent_id = ? AND s.ended_at = 0 ORDER BY s.id`, id[:])
-	return n + grants, err
+	grants, err := t.endGrants(id, reason)
+	return len(ended) + grants, err
+}
+
+func (t *tx) endGrants(of session.ID, reason string) (int, error) {
+	grants, err := t.end(true, reason, endable+`s.parent_id = ? AND s.ended_at = 0 ORDER BY s.id`, of[:])
+	return len(grants), err
 }
 
 // endOf ends the sessions of a user, whose row is locked, but the sign-in keep and its grants.
 func (t *tx) endOf(subject string, keep session.ID, reason string) (int, error) {
-	return t.end(true, reason, endable+`s.subject = ? AND s.ended_at = 0
+	ended, err := t.end(true, reason, endable+`s.subject = ? AND s.ended_at = 0
 		AND s.id <> ? AND (s.parent_id IS NULL OR s.parent_id <> ?) ORDER BY CASE WHEN s.parent_id IS NULL THEN 0 ELSE 1 END, s.id`,
 		subject, keep[:], keep[:])
+	return len(ended), err
 }
 
 // endable begins the queries of end.
@@ -109,10 +115,10 @@ const endable = `SELECT s.id, s.parent_id, s.subject, s.client_id, s.notify FROM
 
 // end ends the sessions that query selects, each with its revocation. With tell the clients that want to know hear of it: that is
 // of a grant whose sign-in ends too, or which the user takes back; not of what the client itself did, or may have been stolen from.
-func (t *tx) end(tell bool, reason, query string, args ...any) (int, error) {
-	sessions, err := t.endable(query+t.dialect.forUpdate(), args...)
+func (t *tx) end(tell bool, reason, query string, args ...any) (sessions []session.Session, err error) {
+	sessions, err = t.endable(query+t.dialect.forUpdate(), args...)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	t.keep = 0 // while the rows were waited for, tokens that live longer may have been signed
 	for _, s := range sessions {
@@ -121,16 +127,16 @@ func (t *tx) end(tell bool, reason, query string, args ...any) (int, error) {
 			WHERE id = ? AND ended_at = 0`,
 			millis(t.now), reason, millis(t.now), millis(t.now), s.ID[:])
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 		if err := t.revoke(revocation.Session, s.ID.String(), time.Time{}); err != nil {
-			return 0, err
+			return nil, err
 		}
 	}
 	if tell {
 		err = t.tellClients(sessions)
 	}
-	return len(sessions), err
+	return sessions, err
 }
 
 func (t *tx) endable(query string, args ...any) (sessions []session.Session, err error) {

@@ -97,14 +97,17 @@ func (t *tx) insertUsers(users []account.User) error {
 }
 
 // insertRows inserts rows, as many at once as a text has room for.
-func (t *tx) insertRows(into string, rows [][]any) error {
+func (t *tx) insertRows(into string, rows [][]any) error { return t.putRows(into, "", rows) }
+
+// putRows is insertRows with what to do about rows that are there already, as dialect.replacing says it.
+func (t *tx) putRows(into, replacing string, rows [][]any) error {
 	for n := manyRows; len(rows) > 0; {
 		if len(rows) < n {
 			n /= 2
 			continue
 		}
 		row := "(" + marks(len(rows[0])) + ")"
-		if _, err := t.exec(into+row+strings.Repeat(", "+row, n-1), slices.Concat(rows[:n]...)...); err != nil {
+		if _, err := t.exec(into+row+strings.Repeat(", "+row, n-1)+replacing, slices.Concat(rows[:n]...)...); err != nil {
 			return err
 		}
 		rows = rows[n:]

@@ -164,7 +164,7 @@ func TestOpenErrors(t *testing.T) {
 			makeStore(t, path)
 			f := fixture{path: path}
 			f.raw(t, `INSERT INTO schema_version (version_id, is_applied) VALUES (999, 1)`).Close()
-		}, want: "schema 999 is newer than this binary, which knows 5"},
+		}, want: "schema 999 is newer than this binary, which knows 6"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -67,9 +67,9 @@ func (db *DB) Renew(ctx context.Context, r Renewal) (done Renewed, err error) {
 	return done, err
 }
 
-// dropOneTime deletes what may have been used since the backup was made.
+// dropOneTime deletes what may have been used since the backup was made, and sockets, which were live then.
 func (t *tx) dropOneTime() error {
-	for _, query := range []string{`DELETE FROM bootstrap`, `DELETE FROM requests`, `DELETE FROM devices`} {
+	for _, query := range []string{`DELETE FROM bootstrap`, `DELETE FROM requests`, `DELETE FROM devices`, `DELETE FROM sockets`} {
 		if _, err := t.exec(query); err != nil {
 			return err
 		}
@@ -154,9 +154,9 @@ func (db *DB) endRestored(ctx context.Context, after session.ID, ended *int) (la
 			return err
 		}
 		last = ids[len(ids)-1]
-		n, err := t.end(false, reasonRestored, endable+`s.id > ? AND s.id <= ? AND s.ended_at = 0 AND s.idle_expires_at > ?
+		batch, err := t.end(false, reasonRestored, endable+`s.id > ? AND s.id <= ? AND s.ended_at = 0 AND s.idle_expires_at > ?
 			ORDER BY s.id`, after[:], last[:], millis(t.now))
-		*ended += n
+		*ended += len(batch)
 		return err
 	})
 	return last, more && err == nil, err

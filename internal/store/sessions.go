@@ -77,10 +77,11 @@ func (t *tx) begin(s session.Session, replaces session.ID, limit int, e audit.Ev
 	if err := t.endReplaced(replaces, e.From); err != nil {
 		return b, err
 	}
+	var gone []audit.Event
 	if s.Parent.IsZero() {
-		err = t.makeRoom(s.Subject, limit, `s.subject = ? AND s.ended_at = 0 AND s.parent_id IS NULL AND s.idle_expires_at > ?`, s.Subject, millis(t.now))
+		gone, err = t.makeRoom(limit, `s.subject = ? AND s.ended_at = 0 AND s.parent_id IS NULL AND s.idle_expires_at > ?`, s.Subject, millis(t.now))
 	} else {
-		err = t.requireParent(s)
+		gone, err = t.requireParent(s)
 	}
 	if err != nil {
 		return b, err
@@ -88,7 +89,7 @@ func (t *tx) begin(s session.Session, replaces session.ID, limit int, e audit.Ev
 	if err := t.insertSession(s); err != nil {
 		return b, err
 	}
-	return session.Begun{Session: s, User: u}, t.audit(about(e, s))
+	return session.Begun{Session: s, User: u}, t.audit(append(gone, about(e, s))...)
 }
 
 // about completes an event with the session that it is about.
@@ -114,27 +115,26 @@ func (t *tx) insertSession(s session.Session) error {
 	return err
 }
 
-// makeRoom ends the oldest of a user's sessions that alive selects, so that with one more they are limit. 0 is no limit.
-func (t *tx) makeRoom(subject string, limit int, alive string, args ...any) error {
+// makeRoom ends the oldest of a user's sessions that alive selects, so that with one more they are limit, and returns what the audit log is to
+// say of it. 0 is no limit.
+func (t *tx) makeRoom(limit int, alive string, args ...any) (gone []audit.Event, err error) {
 	if limit < 1 {
-		return nil
+		return nil, nil
 	}
-	oldest, err := t.sessionIDs(`SELECT s.id FROM sessions s WHERE `+alive+` ORDER BY s.created_at DESC, s.id DESC LIMIT ? OFFSET ?`,
-		append(args, roomAtOnce, limit-1)...)
+	oldest, err := t.end(false, session.TooMany, endable+alive+` ORDER BY s.created_at DESC, s.id DESC LIMIT ? OFFSET ?`, append(args, roomAtOnce, limit-1)...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	slices.Reverse(oldest)
-	for _, id := range oldest {
-		if _, err := t.endTree(id, session.TooMany); err != nil {
-			return err
+	for _, s := range slices.Backward(oldest) {
+		gone = append(gone, about(audit.Event{Action: audit.SessionEnded, Detail: map[string]string{"reason": session.TooMany}}, s))
+		if !s.Parent.IsZero() { // a grant has none of its own
+			continue
 		}
-		e := audit.Event{Action: audit.SessionEnded, Subject: subject, Session: id.String(), Detail: map[string]string{"reason": session.TooMany}}
-		if err := t.audit(e); err != nil {
-			return err
+		if _, err := t.endGrants(s.ID, session.TooMany); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return gone, nil
 }
 
 const (
@@ -146,16 +146,16 @@ const (
 
 // requireParent refuses a grant from a sign-in that has ended, or is another user's, and ends the client's oldest of it. Until the
 // grant is there the sign-in cannot end, so that it ends with it.
-func (t *tx) requireParent(s session.Session) error {
+func (t *tx) requireParent(s session.Session) (gone []audit.Event, err error) {
 	if err := t.lockSession(s.Parent); err != nil {
-		return err
+		return nil, err
 	}
 	alive, err := t.count(`SELECT COUNT(*) FROM sessions s WHERE s.id = ? AND s.subject = ? AND s.ended_at = 0 AND s.idle_expires_at > ?`,
 		s.Parent[:], s.Subject, millis(t.now))
 	if err != nil || alive == 0 {
-		return orNone(err, session.ErrNotFound)
+		return nil, orNone(err, session.ErrNotFound)
 	}
-	return t.makeRoom(s.Subject, grantsKept, `s.parent_id = ? AND s.ended_at = 0 AND s.client_id = ? AND s.idle_expires_at > ?`,
+	return t.makeRoom(grantsKept, `s.parent_id = ? AND s.ended_at = 0 AND s.client_id = ? AND s.idle_expires_at > ?`,
 		s.Parent[:], s.ClientID, millis(t.now))
 }
 
