@@ -9,6 +9,8 @@ import (
 const (
 	// drainMost bounds how long a node that stops takes for it, whatever DrainTime: its clients come back over all of that.
 	drainMost = 5 * time.Second
+	// drainEach bounds it by how many there are: few take no time.
+	drainEach = 2 * time.Millisecond
 	// drainStep is how long it waits between some ends and the next.
 	drainStep = 20 * time.Millisecond
 )
@@ -27,7 +29,7 @@ func (h *Hub) drain() {
 		ends[i].RetryAfter = spread * time.Duration(i+1) / time.Duration(len(all))
 		m.peer.Tell(Notice{"going_away", goingAway{int64(math.Ceil(ends[i].RetryAfter.Seconds()))}})
 	}
-	steps := int(min(spread, drainMost) / drainStep)
+	steps := int(min(spread, drainMost, drainEach*time.Duration(len(all))) / drainStep)
 	for step := 0; step <= steps; step++ {
 		for i := len(all) * step / (steps + 1); i < len(all)*(step+1)/(steps+1); i++ {
 			all[i].end(ends[i])

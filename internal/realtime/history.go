@@ -152,7 +152,7 @@ func (h *history) after(p position, maker string, n int) (list []*Message, compl
 	complete = !at.Before(h.since)
 	for _, s := range h.sources {
 		switch seq, known := p.of(s.origin); {
-		case known && seq < s.floor, !known && s.floor > 0 && at.Before(s.floorAt):
+		case known && seq < s.floor, !known && s.floor > 0 && !at.After(s.floorAt):
 			complete = false
 		}
 	}

@@ -268,6 +268,34 @@ func TestOneLogLineWithoutTheQuery(t *testing.T) {
 	}
 }
 
+// A connection that was taken over is an upgrade in the log, not an empty answer.
+func TestUpgradeIsLogged(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	s := web.New(web.Config{Logger: slog.New(slog.NewJSONHandler(&log, nil))})
+	done := make(chan struct{})
+	wrapped := s.Wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		c, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_ = c.Close()
+	}))
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer close(done)
+		wrapped.ServeHTTP(w, r)
+	}))
+	defer srv.Close()
+	if res, err := http.Get(srv.URL); err == nil {
+		_ = res.Body.Close()
+	}
+	<-done
+	if !strings.Contains(log.String(), `"status":101`) {
+		t.Errorf("log: %s", log.String())
+	}
+}
+
 // Every sentence that the code names exists in every language, with the same parameters.
 func TestCatalogue(t *testing.T) {
 	t.Parallel()
