@@ -40,7 +40,7 @@ func switches(c *oauth.Client) []clientSwitch {
 // clientTexts are the settings of c that are text, and its lists.
 func clientTexts(c *oauth.Client) map[string]*string {
 	return map[string]*string{
-		"name": &c.Name, "auth": &c.AuthMethod, "tls-subject": &c.TLSSubject, "tls-name": &c.TLSName, "logout-uri": &c.BackchannelLogoutURI,
+		"name": &c.Name, "auth": &c.AuthMethod, "tls-subject": &c.TLSSubject, "tls-name": &c.TLSName, "logout-uri": &c.BackchannelLogoutURI, "actor": &c.Actor,
 	}
 }
 
@@ -64,6 +64,7 @@ func clientFlags(c *cobra.Command) {
 	f.StringArray("redirect", nil, "redirect `URI`, compared byte for byte; may be repeated")
 	f.StringArray("post-logout", nil, "`URI` to send browsers to after a logout; may be repeated")
 	f.String("logout-uri", "", "`URL` to tell when a user signs out (back-channel logout)")
+	f.String("actor", "", "`client` that may act for users by the tokens that this one gets for them (may_act)")
 	f.StringArray("scope", nil, "`scope` that it may ask for; may be repeated")
 	f.StringArray("resource", nil, "`URI` of an API that it may ask tokens for; may be repeated, the first is the default")
 	f.StringArray("role", nil, "`role` in the tokens that it gets for itself; may be repeated")

@@ -75,6 +75,7 @@ type Client struct {
 	RequireSignedRequest   bool          `yaml:"require_signed_request" doc:"Refuses authorization requests of it that are no signed request object (RFC 9101)."`
 	FAPI                   bool          `yaml:"fapi" doc:"The FAPI 2.0 Security Profile: confidential by key or certificate, sender-constrained tokens, pushed requests, no rotation."`
 	MayImpersonate         bool          `yaml:"may_impersonate" doc:"Lets it get tokens in the name of any user, by token_exchange without may_act (RFC 8693 section 4.4) and by jwt_bearer. Whoever has its credential is every user."`
+	Actor                  string        `yaml:"actor" unset:"none" doc:"Client that may act for users by the tokens that this one gets for them (token_exchange): their claim may_act names it, and then no other may (RFC 8693 section 4.4)."`
 	SignedIntrospection    bool          `yaml:"signed_introspection" doc:"Answers its introspections by a signed JWT (RFC 9701) also where it does not ask for one."`
 
 	InsecurePasswordGrant    bool `yaml:"insecure_password_grant" doc:"Allows the grant password, which hands users' passwords to the client. Only to move an existing system here."`

@@ -80,6 +80,9 @@ type Client struct {
 	// MayImpersonate lets a token exchange without actor token be answered for users whose token has no may_act
 	// (RFC 8693 section 4.4); else may_act has to name the client.
 	MayImpersonate bool `json:"may_impersonate,omitempty"`
+	// Actor is the client that may act for users by the tokens that this one gets for them, without one of its own: their claim may_act
+	// names it, and then nobody else may (RFC 8693 section 4.4). "" names none.
+	Actor string `json:"actor,omitempty"`
 	// SignedIntrospection makes RFC 9701's JWT the answer also where Accept does not ask for it.
 	SignedIntrospection bool `json:"signed_introspection,omitempty"`
 

@@ -100,6 +100,7 @@ func (k *checker) roles() {
 		k.unless(isScope(r) && len(r) <= 64, "roles", "has one that is not 1 to 64 visible ASCII characters", "")
 	}
 	k.unless(len(k.c.Roles) == 0 || k.c.MayUse(GrantClientCredentials), "roles", "are those of the client itself, which has tokens by client_credentials alone", "users have roles of their own")
+	k.unless(k.c.Actor == "" || checkID(k.c.Actor) == "" && k.c.Actor != k.c.ID, "actor", "is not the id of another client", "name the client that exchanges this one's tokens")
 	k.unless(!k.c.MayImpersonate || k.c.MayUse(GrantExchange) || k.c.MayUse(GrantJWTBearer), "may_impersonate", "is only for token_exchange and jwt_bearer", "")
 }
 

@@ -65,6 +65,9 @@ func (e *Endpoint) issue(r *http.Request, i issuance) (answer, error) {
 	if i.user != nil && slices.Contains(i.scope, ScopeRoles) {
 		mint.Roles = i.user.Roles
 	}
+	if i.user != nil && i.client.Actor != "" {
+		mint.MayAct = map[string]string{"client_id": i.client.Actor}
+	}
 	web.SetSubject(r.Context(), mint.Subject)
 	access, left, err := e.Minter.Access(mint)
 	if err != nil {

@@ -119,7 +119,7 @@ func clientOf(c config.Client) oauth.Client {
 		Access: c.Access, Idle: c.Idle, Absolute: c.Absolute, KeepRefresh: c.KeepRefresh,
 		SkipConsent: c.SkipConsent, DPoPBound: c.DPoPBound, TLSBound: c.TLSBound,
 		RequirePushed: c.RequirePushed, RequireSignedRequest: c.RequireSignedRequest, FAPI: c.FAPI,
-		MayImpersonate: c.MayImpersonate, SignedIntrospection: c.SignedIntrospection,
+		MayImpersonate: c.MayImpersonate, Actor: c.Actor, SignedIntrospection: c.SignedIntrospection,
 		InsecurePasswordGrant: c.InsecurePasswordGrant, InsecureImplicitGrant: c.InsecureImplicitGrant,
 		InsecureNoRotation: c.InsecureNoRotation, InsecureTokenURLAudience: c.InsecureTokenURLAudience,
 	}

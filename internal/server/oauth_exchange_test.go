@@ -52,6 +52,27 @@ func (g *grants) own(client string) string {
 	return g.want(g.token(client, credentialsGrant), 200, "").str("access_token")
 }
 
+// A client names who may act for its users: that one needs no token of its own, and nobody else may.
+// checklist 77
+func TestExchangeActor(t *testing.T) {
+	t.Parallel()
+	g, _ := startExchange(t, nil)
+	named := app("shop", "")
+	named.Actor = "broker"
+	g.add(named)
+	form := redeeming(g.code("shop", nil))
+	form.Set("resource", resourceA)
+	token := g.want(g.token("shop", form), 200, "").str("access_token")
+	if may := fmt.Sprint(payload(t, token)["may_act"]); may != "map[client_id:broker]" {
+		t.Errorf("may_act: got %s", may)
+	}
+	after := payload(t, g.want(g.token("broker", exchanging(token)), 200, "").str("access_token"))
+	if after["sub"] == "broker" || after["may_act"] != nil || after["client_id"] != "broker" {
+		t.Errorf("claims: %v", after)
+	}
+	g.reason(g.token("deputy", exchanging(token)), 400, "invalid_request")
+}
+
 // Delegation: the new token is the user's, for the other resource, says who acts, and neither outlives nor out-scopes the old one.
 // checklist 75, 77, 78
 func TestExchangeDelegation(t *testing.T) {
