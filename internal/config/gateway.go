@@ -21,7 +21,7 @@ type Gateway struct {
 	RevocationsURL    string        `yaml:"revocations_url" unset:"gateway.issuer and /revocations" doc:"For 'sandi gateway': where a Sandi server publishes what was revoked."`
 	RevocationsSecret string        `yaml:"revocations_secret_file" unset:"none: revoked tokens count until they expire" doc:"For 'sandi gateway': file with the secret that the server knows this gateway by, one of its revocation.readers_file, mode 0600."`
 	KeyFile           string        `yaml:"key_file" unset:"DATA/gateway.jwk; in sandi serve the server's keys" doc:"For 'sandi gateway': file with the private key (JWK, ES256) that signs identities for upstreams, mode 0600. It is made where it is missing; its public part stands at /.well-known/sandi-gateway/jwks.json."`
-	ForwardAuth       bool          `yaml:"forward_auth" doc:"Answers /forward-auth, for nginx (auth_request), Traefik, Caddy and Envoy (ext_authz over HTTP). 'sandi serve' answers it on the public listener."`
+	ForwardAuth       bool          `yaml:"forward_auth" doc:"Answers /forward-auth, for nginx (auth_request), Traefik, Caddy and Envoy (ext_authz over HTTP). 'sandi serve' answers it on the public listener. Only proxies on this machine, in listen.trusted_proxies or, for 'sandi gateway', in gateway.trusted_proxies are answered."`
 	Routes            []Route       `yaml:"routes" doc:"Routes. The one with the longest path of the request's host counts; what none matches is 404."`
 }
 

@@ -40,8 +40,9 @@ func (r *route) cors(w http.ResponseWriter, req *http.Request) (done bool) {
 }
 
 // mayOpen says whether the page that opens a WebSocket may: one of this very host, or of the route's origins. Who sends no Origin
-// is no browser. It holds for every credential, and for none: the upstream may have cookies of its own.
-func (r *route) mayOpen(req *http.Request) bool {
+// is no browser. It holds for every credential, and for none: the upstream may have cookies of its own. Where TLS ends at a proxy in front, a page
+// that came without it is another origin as well.
+func (x *exchange) mayOpen(req *http.Request) bool {
 	origins := req.Header["Origin"]
 	if len(origins) == 0 {
 		return true
@@ -50,5 +51,6 @@ func (r *route) mayOpen(req *http.Request) bool {
 	if err != nil || len(origins) > 1 || u.Host == "" {
 		return false
 	}
-	return slices.Contains(r.Origins, origins[0]) || strings.EqualFold(u.Host, req.Host) && (req.TLS == nil || u.Scheme == "https")
+	secure := req.TLS != nil || x.scheme == "https"
+	return slices.Contains(x.route.Origins, origins[0]) || strings.EqualFold(u.Host, req.Host) && (!secure || u.Scheme == "https")
 }

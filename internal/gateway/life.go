@@ -30,6 +30,8 @@ const (
 )
 
 func (l *life) begin(ctx context.Context, x *exchange) {
+	l.mu.Lock() // the timer may be quicker than what follows
+	defer l.mu.Unlock()
 	l.ctx, l.cancel = context.WithCancelCause(ctx)
 	if x.token != nil && x.poll == nil { // a poll ends with its visit
 		l.answer, l.timer = x.answer.ResponseWriter, time.AfterFunc(lifeAfter, l.watch)

@@ -29,6 +29,7 @@ type relay struct {
 	ending           atomic.Pointer[ending]
 	endedAt          time.Time // set before ending
 	finishing        atomic.Bool
+	stage            atomic.Int32    // as below
 	running          atomic.Int32    // directions
 	ctx              context.Context // of its token's Lifetime; free ends it
 	free             context.CancelFunc
@@ -38,6 +39,13 @@ type relay struct {
 const (
 	stallTime = 2 * time.Second // without a byte of a frame that is under way, and of draining
 	frameTime = 5 * time.Second // for all of such a frame
+)
+
+// The stages of a relay.
+const (
+	isNew = iota
+	isKicked
+	isStarted
 )
 
 // direction carries frames one way.
@@ -211,6 +219,13 @@ func (s *relay) finish(e ending) {
 	}
 }
 
+// kick ends the relay for an administrator, or for there being too many. It may come before start.
+func (s *relay) kick() {
+	if !s.stage.CompareAndSwap(isNew, isKicked) && s.stage.Load() == isStarted {
+		s.finish(endKicked)
+	}
+}
+
 // done closes the connections after both directions.
 func (s *relay) done() {
 	if s.running.Add(-1) > 0 {
@@ -251,7 +266,10 @@ func (s *relay) start(t *guard.Token, fromUpstream, fromClient []byte) {
 	g.live[s] = struct{}{}
 	closed := g.closed
 	g.mu.Unlock()
-	if closed {
+	switch {
+	case s.stage.Swap(isStarted) == isKicked: // before there was anything to end
+		s.finish(endKicked)
+	case closed:
 		s.finish(endAway)
 	}
 	if t != nil {

@@ -25,6 +25,7 @@ const (
 	maxPacket     = 64 << 10         // bytes of a CONNECT, and of what comes before the first
 	maxNamespaces = 32               // of one client
 	maxRefusals   = 8                // CONNECTs in vain before the connection is ended
+	maxTokens     = 64               // that one client shows, each of which is watched
 	connectTime   = 20 * time.Second // until a token was shown
 )
 
@@ -55,7 +56,9 @@ type visit struct {
 	namespaces []string
 	refusals   int
 	ended      *ending
-	relay      *relay // nil without websocket
+	freed      bool
+	relays     []*relay // one, or while its client brings another, which the upstream may take or leave
+	tokens     int      // that were followed
 	closed     func(why string)
 	poll       *poll  // that waits for the upstream
 	waiting    string // packets for the next poll, each ended by a separator
@@ -76,7 +79,7 @@ func (e *engine) newVisit(r *http.Request, x *exchange) *visit {
 func (v *visit) tick() {
 	v.mu.Lock()
 	late := v.token == nil && !v.open && !v.engine.route.Public && v.ended == nil
-	away := v.sid != "" && v.relay == nil && (v.poll == nil || v.ended != nil)
+	away := v.sid != "" && len(v.relays) == 0 && (v.poll == nil || v.ended != nil)
 	if !late && !away {
 		v.timer.Reset(silentTime)
 	}
@@ -94,67 +97,17 @@ func (v *visit) follow(t *guard.Token) {
 	v.mu.Lock()
 	first := v.token == nil
 	v.token = t
-	if s := v.engine.route.gateway.Sockets; first && s != nil {
-		v.closed = s.Opened(t, v.from, func() { v.finish(endKicked) })
-	}
+	v.tokens++
 	v.mu.Unlock()
+	if s := v.engine.route.gateway.Sockets; first && s != nil {
+		v.list(s.Opened(t, v.from, func() { v.finish(endKicked) })) // which may kick at once
+	}
 	life := guard.Lifetime(guard.WithIdentity(v.ctx, t))
 	context.AfterFunc(life, func() {
 		if e := lifeEnded(life); e != nil {
 			v.finish(endOf(e))
 		}
 	})
-}
-
-// free is called when nothing of the visit is left.
-func (v *visit) free(why string) {
-	v.cancel()
-	v.mu.Lock()
-	v.timer.Stop()
-	if v.ended != nil {
-		why = v.ended.why
-	}
-	v.ended = &endClosed
-	closed := v.closed
-	v.closed = func(string) {}
-	v.mu.Unlock()
-	closed(why)
-}
-
-// finish ends the visit on whichever transports it has.
-func (v *visit) finish(e ending) {
-	v.mu.Lock()
-	if v.ended != nil {
-		v.mu.Unlock()
-		return
-	}
-	v.ended = &e
-	s, p := v.relay, v.poll
-	if v.sid != "" {
-		v.timer.Reset(stallTime) // for a poll that brings the end home
-	}
-	v.mu.Unlock()
-	if s != nil {
-		s.finish(e)
-	}
-	if p != nil {
-		p.wake()
-	}
-}
-
-// farewell is what a client gets before its transport ends, packets of Socket.IO each handed to frame; nothing where it should come
-// again.
-func (v *visit) farewell(e ending, frame func(packet string)) {
-	if e.code < 4000 {
-		return
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	data, _ := json.Marshal(map[string]any{"code": e.code, "reason": e.reason})
-	for _, ns := range v.namespaces {
-		frame("42" + ns + `["auth_error",` + string(data) + "]")
-		frame("41" + ns)
-	}
 }
 
 // connect judges a CONNECT packet ("40", perhaps a namespace, perhaps a JSON object) and gives what goes on in its place, or the
@@ -231,9 +184,16 @@ func (v *visit) judge(auth map[string]json.RawMessage) (*guard.Token, error) {
 	if known != nil && (known.Subject() != t.Subject() || known.Issuer() != t.Issuer()) {
 		return nil, &guard.Error{Reason: guard.Forbidden, Cause: errors.New("another subject's token on the same connection")}
 	}
-	if t != known {
-		v.follow(t)
+	if t == known {
+		return t, nil
 	}
+	v.mu.Lock()
+	full := v.tokens >= maxTokens
+	v.mu.Unlock()
+	if full {
+		return nil, &guard.Error{Reason: guard.Forbidden, Cause: errors.New("too many tokens on the same connection")}
+	}
+	v.follow(t)
 	return t, nil
 }
 

@@ -10,7 +10,11 @@ import (
 // prepare gives the websocket of a Socket.IO client its visit: a new one, or that of the session that it is to replace the polling of.
 // Where there is none it has answered.
 func (e *engine) prepare(w http.ResponseWriter, r *http.Request, x *exchange, s *relay, out *http.Request) bool {
-	q := r.URL.Query()
+	q, ok := e.query(r)
+	if !ok {
+		x.refuseQuery(w)
+		return false
+	}
 	sid := q.Get("sid")
 	var v *visit
 	switch {
@@ -43,11 +47,22 @@ func (e *engine) prepare(w http.ResponseWriter, r *http.Request, x *exchange, s 
 // attach is called when the relay runs.
 func (v *visit) attach(s *relay) {
 	v.mu.Lock()
-	v.relay = s
+	v.relays = append(v.relays, s)
 	ended := v.ended
 	v.mu.Unlock()
 	if ended != nil {
 		s.finish(*ended)
+	}
+}
+
+// left is called when a relay has ended. A visit of which nothing is left is forgotten.
+func (v *visit) left(s *relay, why string) {
+	v.mu.Lock()
+	v.relays = slices.DeleteFunc(v.relays, func(other *relay) bool { return other == s })
+	more := len(v.relays) > 0
+	v.mu.Unlock()
+	if !more {
+		v.gone(why)
 	}
 }
 

@@ -41,7 +41,11 @@ func (p *poll) wake() { p.cancel(errWoken) }
 
 // servePolling answers a request of an Engine.IO client by polling, or takes it on. What is none needs a token like anything else.
 func (e *engine) servePolling(w http.ResponseWriter, r *http.Request, x *exchange) {
-	q := r.URL.Query()
+	q, ok := e.query(r)
+	if !ok {
+		x.refuseQuery(w)
+		return
+	}
 	polling := q.Get("EIO") == "4" && q.Get("transport") == "polling" && (r.Method == http.MethodGet || r.Method == http.MethodPost)
 	sid := q.Get("sid")
 	delete(r.Header, "Accept-Encoding") // so that payloads can be read
@@ -125,6 +129,10 @@ func (e *engine) servePost(w http.ResponseWriter, r *http.Request, x *exchange, 
 		x.refuse(w, http.StatusRequestEntityTooLarge, "too_large", "the request's body is too large")
 		return
 	}
+	if v.hasEnded() { // while its body came
+		x.unknownSession(w)
+		return
+	}
 	on, refused, ok := v.sift(string(body))
 	switch {
 	case !ok:
@@ -159,13 +167,7 @@ func (e *engine) servePoll(w http.ResponseWriter, r *http.Request, x *exchange, 
 		v.poll = x.poll
 	}
 	v.mu.Unlock()
-	defer func() {
-		v.mu.Lock()
-		defer v.mu.Unlock()
-		if v.poll == x.poll {
-			v.poll = nil
-		}
-	}()
+	defer v.waitsNot(x.poll)
 	if known || waits {
 		x.poll.wake()
 		x.poll.instead(w)
@@ -178,6 +180,7 @@ func (e *engine) servePoll(w http.ResponseWriter, r *http.Request, x *exchange, 
 func (p *poll) answered(resp *http.Response) error {
 	if resp.StatusCode != http.StatusOK {
 		if p.visit != nil && resp.StatusCode == http.StatusBadRequest { // it does not know the session any more
+			p.visit.waitsNot(p)
 			p.visit.gone("closed")
 		}
 		return nil
@@ -185,8 +188,13 @@ func (p *poll) answered(resp *http.Response) error {
 	var add string
 	if v := p.visit; v != nil {
 		v.mu.Lock()
+		ended := v.ended != nil
 		add, v.waiting = strings.TrimSuffix(v.waiting, separator), ""
 		v.mu.Unlock()
+		if ended { // of several polls one alone is woken
+			p.wake()
+			return errWoken
+		}
 		if add == "" {
 			return nil
 		}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ const refusal = `{"data":{"code":%d,"reason":"%s"},"message":"Akses Tidak Sah - 
 
 // engineServer is as much of an Engine.IO server as the tests need: it opens sessions, answers each CONNECT, and echoes messages.
 type engineServer struct {
+	polls atomic.Int32 // that have come to wait
 	mu    sync.Mutex
 	got   []string
 	queue map[string]chan string
@@ -73,6 +75,7 @@ func (e *engineServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		fmt.Fprint(w, "ok")
 	default:
+		e.polls.Add(1)
 		select {
 		case p := <-queue:
 			fmt.Fprint(w, p)

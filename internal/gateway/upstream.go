@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"sync/atomic"
 	"syscall"
@@ -115,6 +116,7 @@ func (p *pool) take() (*upstream, error) {
 // RoundTrip implements http.RoundTripper. What changes nothing and has no body goes to the next upstream where one could not be
 // reached, or went away before it answered.
 func (p *pool) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.WithContext(untraced{r.Context()})
 	for try := 0; ; try++ {
 		u, err := p.take()
 		if err != nil {
@@ -126,6 +128,19 @@ func (p *pool) RoundTrip(r *http.Request) (*http.Response, error) {
 			return resp, err
 		}
 	}
+}
+
+// untraced hides the trace by which httputil.ReverseProxy passes interim answers (103) on: their headers are the upstream's, unjudged, and
+// take those that the gateway has set with them.
+type untraced struct{ context.Context }
+
+// Value implements context.Context.
+func (c untraced) Value(key any) any {
+	v := c.Context.Value(key)
+	if _, is := v.(*httptrace.ClientTrace); is {
+		return nil
+	}
+	return v
 }
 
 func isRepeatable(r *http.Request) bool {

@@ -38,7 +38,7 @@ func (x *exchange) readUpgrade(w http.ResponseWriter, r *http.Request) bool {
 		w.Header().Set("Sec-WebSocket-Version", "13")
 		x.refuse(w, http.StatusUpgradeRequired, "invalid_request", "the only WebSocket version here is 13")
 		return false
-	case !x.route.mayOpen(r):
+	case !x.mayOpen(r):
 		if s := x.gateway.Sockets; s != nil {
 			s.Refused(x.from(r), "wrong_origin")
 		}
@@ -167,6 +167,9 @@ func (route *route) serveSocket(w http.ResponseWriter, r *http.Request, x *excha
 		route.failed(w, r, err)
 		return
 	}
+	if resp.StatusCode != http.StatusSwitchingProtocols { // what is no socket is no stream either, which no token would end
+		_ = conn.SetDeadline(time.Now().Add(frameTime))
+	}
 	h, err := route.socketAnswer(w, r, resp)
 	if h == nil {
 		_ = conn.Close()
@@ -238,9 +241,9 @@ func (x *exchange) open(r *http.Request, s *relay) {
 	closed := func(string) {}
 	switch {
 	case s.visit != nil:
-		closed = s.visit.gone
+		closed = func(why string) { s.visit.left(s, why) }
 	case s.gateway.Sockets != nil && x.token != nil:
-		closed = s.gateway.Sockets.Opened(x.token, from, func() { s.finish(endKicked) })
+		closed = s.gateway.Sockets.Opened(x.token, from, s.kick)
 	}
 	s.record = func(why string, bytes int64) {
 		closed(why)

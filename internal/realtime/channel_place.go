@@ -146,9 +146,10 @@ func (h *Hub) everyChannel() []*channel {
 // sweep frees the memory of what is old.
 func (h *Hub) sweep() {
 	now := h.cfg.Now()
+	oldest := h.oldest(now)
 	for _, ch := range h.everyChannel() {
 		ch.mu.Lock()
-		ch.history.trim(ch.keep(), ch.keepFor(), now)
+		ch.history.trim(ch.keep(), min(ch.keepFor(), oldest), now)
 		ch.history.drop(ch.keepFor(), now, h.alive)
 		changes := ch.presence.expire(now)
 		idle := ch.idle(now)

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"math"
 	"time"
+	"unicode/utf8"
 )
 
 // Topics of News. What asks for history and answers has one of its own, for it holds up whoever does it.
@@ -80,6 +82,13 @@ func wireMessage(m *Message, b base) *messageNews {
 	return w
 }
 
+// counts says whether a node can have sent a message: who may write to what lies between nodes could say anything, and what no client can be
+// told, or no cursor say, would be the end of the channel, or of the process.
+func (w *messageNews) counts(origin, channel string, now time.Time) bool {
+	return w != nil && w.Channel == channel && validName(channel) && w.Origin == origin && validOrigin(origin) && w.Seq > 0 && w.Seq <= math.MaxInt64 &&
+		w.At >= 0 && w.At <= now.Add(slack).UnixMilli() && len(w.Data) > 0 && len(w.Data) <= maxBytes && utf8.Valid(w.Data)
+}
+
 // message is the opposite.
 func (w *messageNews) message(origin string) (*Message, base) {
 	if w.Origin != "" {
@@ -119,7 +128,7 @@ func (h *Hub) hear(raw []byte, handle func(origin string, n *news)) {
 		h.cfg.Logger.Warn("news of another node cannot be read: do all nodes run the same version?", "error", err)
 		return
 	}
-	if b.From == h.origin || len(b.From) <= makerChars {
+	if b.From == h.origin || !validOrigin(b.From) {
 		return
 	}
 	for i := range b.Items {
@@ -150,10 +159,11 @@ func (h *Hub) heard(origin string, n *news) {
 }
 
 func (h *Hub) heardMessage(origin string, w *messageNews) {
-	m, b := w.message(origin)
-	if !validName(m.Channel) {
+	if !w.counts(origin, w.Channel, h.cfg.Now()) {
+		h.metrics.lost.Inc()
 		return
 	}
+	m, b := w.message(origin)
 	ch, err := h.place(m.Channel, h.rules.Load().of(m.Channel))
 	if err != nil {
 		h.metrics.lost.Inc()
@@ -190,10 +200,13 @@ func (h *Hub) heardPresence(origin string, p presentNews) {
 		return
 	}
 	ch.mu.Lock()
-	changes := ch.presence.hear(origin, p.Subject, p.Sockets, h.cfg.Now())
+	changes := ch.presence.hear(origin, p.Subject, min(p.Sockets, maxHeard), h.cfg.Now())
 	ch.mu.Unlock()
 	h.announce(ch, changes)
 }
+
+// maxHeard bounds how many sockets a node may say that a subject has, so that sums hold.
+const maxHeard = 1 << 20
 
 // bury forgets what a node that has stopped said of its sockets.
 func (h *Hub) bury(origin string) {

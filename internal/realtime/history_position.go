@@ -64,7 +64,7 @@ func parsePosition(cursor string) (p position, err error) {
 		first, rest, more = strings.Cut(rest, "-")
 		origin, number, _ := strings.Cut(first, ".")
 		seq, err := strconv.ParseUint(number, 10, 63)
-		if err != nil || len(origin) <= makerChars || len(origin) > maxNode+makerChars || !validNode(origin[:makerChars]) || !validNode(origin[makerChars:]) {
+		if err != nil || !validOrigin(origin) {
 			return p, errCursor()
 		}
 		if n := len(p.marks); n == 2*maxSources || n > 0 && p.marks[n-1].origin >= origin {
@@ -73,6 +73,11 @@ func parsePosition(cursor string) (p position, err error) {
 		p.marks = append(p.marks, mark{origin, seq})
 	}
 	return p, nil
+}
+
+// validOrigin says whether a node in one of its lives may be called so: its name and makerChars random characters.
+func validOrigin(origin string) bool {
+	return len(origin) > makerChars && len(origin) <= maxNode+makerChars && validNode(origin[:makerChars]) && validNode(origin[makerChars:])
 }
 
 // find is the place of an origin among the marks.

@@ -197,6 +197,9 @@ func (h *Hub) merge(ch *channel, parts []answerNews) {
 	var theirs []*Message
 	for _, p := range parts {
 		for _, w := range p.Messages {
+			if w == nil || !w.counts(w.Origin, ch.name, h.cfg.Now()) {
+				continue
+			}
 			m, _ := w.message("")
 			theirs = append(theirs, m)
 		}
@@ -221,7 +224,7 @@ func (h *history) join(head answerNews, theirs []*Message, before time.Time) (la
 	for _, n := range head.Sources {
 		if s, i := h.source(n.Origin); s != nil {
 			gap[n.Origin] = h.fill(s, n, top[n.Origin])
-		} else if all = all && len(h.sources) < maxSources && len(n.Origin) > makerChars; all {
+		} else if all = all && len(h.sources) < maxSources && validOrigin(n.Origin); all {
 			h.sources = slices.Insert(h.sources, i, n.source(before))
 		}
 	}

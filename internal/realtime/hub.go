@@ -37,6 +37,9 @@ type Config struct {
 // Limits bound what clients may use; the configuration says what each is (realtime.max_connections and so on). 0 is no limit.
 type Limits struct {
 	Connections, PerUser, PerAddress, Channels, Rate int
+	// Kept is how many bytes of messages the node keeps for those who come back, of all channels; 0 is 256 MiB. Beyond it messages are kept for
+	// a shorter time than their channels say.
+	Kept int
 	// Exempt are addresses whose sockets PerAddress does not count: this machine, trusted proxies. nil is none.
 	Exempt func(address string) bool
 }

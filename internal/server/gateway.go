@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -81,18 +82,29 @@ func (s *Server) gatewayParts(c *gateway.Config) {
 	}
 }
 
-// forwarded answers the questions of other proxies before anything judges host and path, which are those of their clients' requests.
+// forwarded answers the questions of other proxies before anything judges host and path, which are those of their clients' requests. Only
+// proxies are answered: whoever else asked would get an identity of their own for any upstream, past the rules of its routes.
 func (s *Server) forwarded(next http.Handler) http.Handler {
 	if s.forward == nil {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/forward-auth" || strings.HasPrefix(r.URL.Path, "/forward-auth/") {
+		if asksForward(r, s.cfg.Listen.Proxies()) {
 			s.forward.ServeHTTP(w, r)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// asksForward says that a request is a proxy's question: one of this machine, or a trusted one.
+func asksForward(r *http.Request, proxies []netip.Prefix) bool {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil || r.URL.Path != "/forward-auth" && !strings.HasPrefix(r.URL.Path, "/forward-auth/") {
+		return false
+	}
+	ip := from.Addr().Unmap()
+	return ip.IsLoopback() || slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(ip) })
 }
 
 // secureGateway is l, speaking TLS where the configuration says so; with an error it is l still, to be closed.

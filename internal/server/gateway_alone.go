@@ -276,7 +276,7 @@ func (g *Gateway) handler() http.Handler {
 		switch path := r.URL.Path; {
 		case path == gatewayKeys && r.Method == http.MethodGet:
 			g.publish(w)
-		case g.forward != nil && (path == "/forward-auth" || strings.HasPrefix(path, "/forward-auth/")):
+		case g.forward != nil && asksForward(r, config.Listen{TrustedProxies: g.cfg.Gateway.TrustedProxies}.Proxies()):
 			g.forward.ServeHTTP(w, r)
 		default:
 			g.gateway.ServeHTTP(w, r)
