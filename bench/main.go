@@ -19,7 +19,7 @@ type part struct {
 }
 
 func parts() []part {
-	return []part{hs256Part(), asymmetricPart(), signPart(), warmPart(), revocationPart(), hostilePart(), httpPart(), refreshPart(), oauthPart()}
+	return []part{hs256Part(), asymmetricPart(), signPart(), warmPart(), revocationPart(), hostilePart(), httpPart(), refreshPart(), oauthPart(), realtimePart()}
 }
 
 func main() {

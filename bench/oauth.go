@@ -30,11 +30,9 @@ func runOAuth(b *bench) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	tests := goBenchmarks{filepath.Join(dir, "server.test")}
-	build := exec.Command("go", "test", "-c", "-o", tests.binary, "./internal/server")
-	build.Dir, build.Stderr = "..", os.Stderr
-	if err := build.Run(); err != nil {
-		return fmt.Errorf("build the benchmarks: %w", err)
+	tests := goBenchmarks{filepath.Join(dir, "server.test"), "server"}
+	if err := tests.build(); err != nil {
+		return err
 	}
 	for _, c := range []struct {
 		name, benchmark string
@@ -80,8 +78,17 @@ func (b *bench) round(tests goBenchmarks) error {
 	return nil
 }
 
-// goBenchmarks is a compiled test binary.
-type goBenchmarks struct{ binary string }
+// goBenchmarks is a compiled test binary, of a package in internal.
+type goBenchmarks struct{ binary, of string }
+
+func (g goBenchmarks) build() error {
+	build := exec.Command("go", "test", "-c", "-o", g.binary, "./internal/"+g.of)
+	build.Dir, build.Stderr = "..", os.Stderr
+	if err := build.Run(); err != nil {
+		return fmt.Errorf("build the benchmarks: %w", err)
+	}
+	return nil
+}
 
 // slices runs a benchmark anew for each slice.
 func (g goBenchmarks) slices(name string) runner {
@@ -96,7 +103,7 @@ func (g goBenchmarks) slices(name string) runner {
 func (g goBenchmarks) run(name string, d time.Duration) (ops int, each time.Duration, metrics map[string]float64, err error) {
 	pattern := "^" + strings.ReplaceAll(name, "/", "$/^") + "$"
 	cmd := exec.Command(g.binary, "-test.run", "^$", "-test.bench", pattern, "-test.benchtime", d.String(), "-test.timeout", "5m")
-	cmd.Dir = filepath.Join("..", "internal", "server") // as go test has it
+	cmd.Dir = filepath.Join("..", "internal", g.of) // as go test has it
 	out, err := cmd.CombinedOutput()
 	if err == nil {
 		ops, each, metrics, err = parseBenchmark(string(out))

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// childFlag, first of two arguments, makes this program a child of itself: "serve" or "load".
+// childFlag, first of two arguments, makes this program a child of itself: "serve", "load" or "crowds".
 const childFlag = "-child"
 
 func child(name string, in io.Reader, out io.Writer) error {
@@ -20,6 +20,8 @@ func child(name string, in io.Reader, out io.Writer) error {
 		return serve(in, out)
 	case "load":
 		return generate(in, out)
+	case "crowds":
+		return crowds(in, out)
 	}
 	return fmt.Errorf("no child is called %q", name)
 }

@@ -2,7 +2,6 @@ package guard
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 )
@@ -49,55 +48,54 @@ const staleCheck = time.Second
 type watchers struct {
 	mu    sync.Mutex // guards what follows
 	list  *RevocationList
-	by    map[thing]*place // the first who watches it
-	stale *time.Timer      // looks whether the list is; nil while nobody watches
+	by    [watchedBy]map[string]*watch // the last who came to watch a handle; the others hang on it
+	stale *time.Timer                  // looks whether the list is; nil while nobody watches
 }
 
+// What a token is watched by: the handles of each kind, and for what concerns all tokens "".
+const (
+	watchSession = iota
+	watchToken
+	watchUser // and roles, which have the same handle
+	watchClient
+	watchKey
+	watchAll
+	watchedBy // how many there are
+)
+
+// watch is in a list with the others of each of its handles: most handles have one watcher, and a
+// set for each would cost a live socket more memory than its token does.
 type watch struct {
-	token   *Token
-	revoked func()
-	places  [6]place // in the order of things; empty after stop
+	token      *Token
+	revoked    func()
+	watching   bool
+	prev, next [watchedBy]*watch
 }
 
-// place is a watch's among those who watch the same thing. It is part of the watch, as most things
-// are watched by one: a set for each would cost a live socket more memory than its token does.
-type place struct {
-	of         *watch
-	prev, next *place
-}
-
-// thing is what an entry can revoke; the zero thing stands for all.
-type thing struct {
-	kind   RevocationKind
-	handle string
-}
-
-// things are what a token is watched by. The kinds user and roles have the same handle.
-func (x *watch) things() []thing {
+// handles are what x is watched by; "" is nothing, but for watchAll.
+func (x *watch) handles() [watchedBy]string {
 	t := x.token
-	return slices.DeleteFunc([]thing{
-		{RevokedSession, t.Session()},
-		{RevokedToken, t.ID()},
-		{RevokedUser, t.Subject()},
-		{RevokedClient, t.ClientID()},
-		{RevokedKey, t.KeyID()},
-		{},
-	}, func(h thing) bool { return h.kind != "" && h.handle == "" })
+	return [...]string{watchSession: t.Session(), watchToken: t.ID(), watchUser: t.Subject(), watchClient: t.ClientID(), watchKey: t.KeyID(), watchAll: ""}
 }
 
 func (w *watchers) add(l *RevocationList, x *watch) {
-	things := x.things()
+	handles := x.handles()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.by == nil {
-		w.list, w.by = l, map[thing]*place{}
+	if x.watching = true; w.list == nil { // set once: it is read without the lock
+		w.list = l
 	}
-	for i, h := range things {
-		p, first := &x.places[i], w.by[h]
-		if p.of, p.next = x, first; first != nil {
-			first.prev = p
+	for i, h := range handles {
+		if h == "" && i != watchAll {
+			continue
 		}
-		w.by[h] = p
+		if w.by[i] == nil {
+			w.by[i] = map[string]*watch{}
+		}
+		if x.next[i] = w.by[i][h]; x.next[i] != nil {
+			x.next[i].prev[i] = x
+		}
+		w.by[i][h] = x
 	}
 	if w.stale == nil && l.maxStaleness > 0 {
 		w.stale = time.AfterFunc(staleCheck, w.checkStale)
@@ -105,28 +103,28 @@ func (w *watchers) add(l *RevocationList, x *watch) {
 }
 
 func (w *watchers) remove(x *watch) {
-	things := x.things()
+	handles := x.handles()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for i, h := range things {
-		p := &x.places[i]
-		if p.of == nil {
-			return // stopped before
-		}
-		if p.next != nil {
-			p.next.prev = p.prev
+	if !x.watching {
+		return
+	}
+	for i, h := range handles {
+		prev, next := x.prev[i], x.next[i]
+		if next != nil {
+			next.prev[i] = prev
 		}
 		switch {
-		case p.prev != nil:
-			p.prev.next = p.next
-		case p.next != nil:
-			w.by[h] = p.next
+		case prev != nil:
+			prev.next[i] = next
+		case next != nil:
+			w.by[i][h] = next
 		default:
-			delete(w.by, h)
+			delete(w.by[i], h)
 		}
-		*p = place{}
 	}
-	if len(w.by) == 0 && w.stale != nil {
+	x.watching, x.prev, x.next = false, [watchedBy]*watch{}, [watchedBy]*watch{}
+	if len(w.by[watchAll]) == 0 && w.stale != nil {
 		w.stale.Stop()
 		w.stale = nil
 	}
@@ -137,25 +135,32 @@ func (w *watchers) remove(x *watch) {
 func (w *watchers) notify(es []RevocationEntry) {
 	var found []*watch
 	for _, e := range es {
-		h := thing{e.Kind, e.Handle}
-		if h.kind == RevokedRoles {
-			h.kind = RevokedUser
+		switch e.Kind {
+		case RevokedSession:
+			found = w.find(found, watchSession, e.Handle)
+		case RevokedToken:
+			found = w.find(found, watchToken, e.Handle)
+		case RevokedUser, RevokedRoles:
+			found = w.find(found, watchUser, e.Handle)
+		case RevokedClient:
+			found = w.find(found, watchClient, e.Handle)
+		case RevokedKey:
+			found = w.find(found, watchKey, e.Handle)
 		}
-		found = w.find(found, h)
 	}
 	w.wake(found)
 }
 
 // notifyAll tells those whose token no longer counts, after the list was replaced or became stale.
-func (w *watchers) notifyAll() { w.wake(w.find(nil, thing{})) }
+func (w *watchers) notifyAll() { w.wake(w.find(nil, watchAll, "")) }
 
-// find adds those who watch h. The lock is held for one thing at a time, so that nobody waits for
-// many entries.
-func (w *watchers) find(found []*watch, h thing) []*watch {
+// find adds those who watch a handle. The lock is held for one handle at a time, so that nobody
+// waits for many entries.
+func (w *watchers) find(found []*watch, by int, handle string) []*watch {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for p := w.by[h]; p != nil; p = p.next {
-		found = append(found, p.of)
+	for x := w.by[by][handle]; x != nil; x = x.next[by] {
+		found = append(found, x)
 	}
 	return found
 }

@@ -83,8 +83,13 @@ func TestWatchersAreFreed(t *testing.T) {
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		stopped(2)
-		if w := &l.watchers; len(w.by) != 0 || w.stale != nil {
-			t.Errorf("%d things are watched, timer %v", len(w.by), w.stale)
+		for i, handles := range l.watchers.by {
+			if len(handles) != 0 {
+				t.Errorf("%d handles are watched of %d", len(handles), i)
+			}
+		}
+		if l.watchers.stale != nil {
+			t.Error("timer goes on")
 		}
 	})
 }
@@ -103,7 +108,7 @@ func TestExtendWatchesOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	for sid, want := range map[string]int{"s": 0, "s'": 1, "s''": 0} {
-		if got := len(l.watchers.find(nil, thing{RevokedSession, sid})); got != want {
+		if got := len(l.watchers.find(nil, watchSession, sid)); got != want {
 			t.Errorf("%s: %d watch, want %d", sid, got, want)
 		}
 	}

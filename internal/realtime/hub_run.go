@@ -79,10 +79,14 @@ func (h *Hub) attend(ctx context.Context) {
 
 // keepUp looks into the store.
 func (h *Hub) keepUp(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, flushTime)
+	bound, cancel := context.WithTimeout(ctx, flushTime)
 	defer cancel()
-	h.attempt("read channels", h.reload(ctx))
-	h.attempt("read sockets to end", h.endAsked(ctx))
+	channels, ended := h.reload(bound), h.endAsked(bound)
+	if ctx.Err() != nil {
+		return // the node stops, and what it asked for was taken back
+	}
+	h.attempt("read channels", channels)
+	h.attempt("read sockets to end", ended)
 }
 
 // attempt logs what failed, once until it succeeds: it is tried again.
