@@ -37,7 +37,7 @@ command line or the configuration is wrong.`,
 	root.AddCommand(
 		a.serveCommand(), a.demoCommand(), a.userCommand(), a.tokenCommand(), a.keyCommand(), a.configCommand(), a.versionCommand(),
 		a.backupCommand(), a.restoreCommand(), a.migrateCommand(), a.loginCommand(), a.clientCommand(), a.agentCommand(), a.gatewayCommand(),
-		a.socketCommand(), a.channelCommand(),
+		a.socketCommand(), a.channelCommand(), a.lintCommand(),
 	)
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpCmd()
