@@ -20,6 +20,7 @@ func (a *apigee) read() {
 		if a.root.child("MaxLifespan") != nil { // the longest life of a token that it takes
 			a.lifetime(Access, "MaxLifespan", interval())
 		}
+		a.fact(Fact{Name: SkipsVerification, At: a.policy.At})
 		a.signing()
 		a.tokenIn("Source")
 	case "DecodeJWT":

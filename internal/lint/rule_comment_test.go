@@ -13,6 +13,8 @@ func TestStated(t *testing.T) {
 		"= 30 minutes":                           30 * time.Minute,
 		"access token: 1h":                       time.Hour,
 		"30m":                                    30 * time.Minute,
+		"half an hour":                           30 * time.Minute,
+		"half a day: 12 hours":                   12 * time.Hour,
 		"1 hour 30 minutes":                      90 * time.Minute,
 		"1 hour and 30 min.":                     90 * time.Minute,
 		"1h30":                                   0,

@@ -32,7 +32,7 @@ func weakSecret(p *Policy, _ Thresholds) []Finding {
 			continue
 		}
 		if why := weakness(f.Text, need); why != "" {
-			found = append(found, f.finding(Error, "", "The secret that signs tokens %s: it can be guessed from one token, and then anybody writes tokens.", why))
+			found = append(found, f.finding(Error, "", "The secret %s: it can be guessed, and whoever has it gets or writes tokens.", why))
 		}
 	}
 	return found
@@ -78,7 +78,7 @@ func secretInFile(p *Policy, _ Thresholds) []Finding {
 	var found []Finding
 	for _, f := range p.Facts {
 		if f.Name == Secret {
-			found = append(found, f.finding(Error, "", "A secret stands in this file: everybody who can read the file, its history or a backup can write tokens."))
+			found = append(found, f.finding(Error, "", "A secret stands in this file: everybody who can read the file, its history or a backup can get or write tokens."))
 		}
 	}
 	return found
@@ -101,11 +101,15 @@ func mixedAlgorithms(p *Policy, _ Thresholds) []Finding {
 	return []Finding{f.finding(Error, "", "Algorithms with a shared secret and with a public key are both accepted: with some libraries, the public key then verifies tokens that anybody signed with it.")}
 }
 
-func notVerified(p *Policy, _ Thresholds) []Finding {
+// notVerified lets a bundle read a token first, as to find its key, that another policy of the bundle verifies.
+func notVerified(ps []*Policy, _ Thresholds) []Finding {
+	verified := ps[0].Source.Bundle != "" && slices.ContainsFunc(ps, func(p *Policy) bool { return p.is(SkipsVerification, false) && !p.Disabled })
 	var found []Finding
-	for _, f := range p.Facts {
-		if f.Name == SkipsVerification && f.Bool {
-			found = append(found, f.finding(Error, "", "A token is read here without its signature or its expiry being checked: whatever it says may be anybody's word."))
+	for _, p := range ps {
+		for _, f := range p.Facts {
+			if f.Name == SkipsVerification && f.Bool && !(verified && p.Product == Apigee) {
+				found = append(found, p.groupFinding(&f, Error, "A token is read here without its signature or its expiry being checked: whatever it says may be anybody's word."))
+			}
 		}
 	}
 	return found

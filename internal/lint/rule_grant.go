@@ -15,11 +15,12 @@ func passwordGrant(p *Policy, _ Thresholds) []Finding {
 
 // grant finds one that is no longer to be used.
 func (p *Policy) grant(name, why string) []Finding {
-	f, ok := p.Fact(GrantTypes)
-	if !ok || !slices.Contains(f.Words, name) {
-		return nil
+	for _, f := range p.Facts { // each may be switched on in a place of its own
+		if f.Name == GrantTypes && slices.Contains(f.Words, name) {
+			return []Finding{f.finding(Error, "", "The %s grant is allowed%s: %s.", name, f.byDefault(), why)}
+		}
 	}
-	return []Finding{f.finding(Error, "", "The %s grant is allowed%s: %s.", name, f.byDefault(), why)}
+	return nil
 }
 
 func pkceOff(p *Policy, _ Thresholds) []Finding {

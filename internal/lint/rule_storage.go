@@ -91,7 +91,7 @@ func unknownKey(p *Policy, _ Thresholds) []Finding {
 	var found []Finding
 	for _, f := range p.Facts {
 		if f.Name == Key {
-			found = append(found, f.finding(Warning, f.Want, "%s is nothing that this product knows, and is ignored without a word; %s was probably meant.", f.Text, f.Want))
+			found = append(found, f.finding(Warning, f.Want, "%s is nothing that this product knows, and it is ignored, or refused when it is used; %s was probably meant.", f.Text, f.Want))
 		}
 	}
 	return found

@@ -170,6 +170,11 @@ func stated(comment string) (all []time.Duration, ok bool) {
 // amount reads "10 days", "10days", "an hour" at the beginning of words; used is how many words that took.
 func amount(fields []string) (d, unit time.Duration, used int) {
 	word := strings.TrimRight(strings.ToLower(fields[0]), ".!?")
+	if word == "half" && len(fields) > 1 {
+		if d, unit, used = amount(fields[1:min(len(fields), 3)]); used > 0 {
+			return d / 2, unit, used + 1
+		}
+	}
 	digits := strings.IndexFunc(word, func(c rune) bool { return (c < '0' || c > '9') && c != '.' })
 	number, rest := word, ""
 	if digits >= 0 {

@@ -40,7 +40,7 @@ func cryptoRules() []Rule {
 			Good:    `jwt.verify(token, publicKey, { algorithms: ["RS256"] })`,
 		},
 		{
-			ID: "SND305", Name: "not-verified", Severity: Error, Check: notVerified,
+			ID: "SND305", Name: "not-verified", Severity: Error, CheckBundle: notVerified,
 			Summary: "A token is read without being verified.",
 			Why:     "Decoding checks neither who wrote a token nor whether it has ended.",
 			Fix:     "Verify, and leave the expiry checked.",
