@@ -172,7 +172,7 @@ func amount(fields []string) (d, unit time.Duration, used int) {
 	word := strings.TrimRight(strings.ToLower(fields[0]), ".!?")
 	if word == "half" && len(fields) > 1 {
 		if d, unit, used = amount(fields[1:min(len(fields), 3)]); used > 0 {
-			return d / 2, unit, used + 1
+			return d / 2, 0, used + 1 // nothing is added to a half
 		}
 	}
 	digits := strings.IndexFunc(word, func(c rune) bool { return (c < '0' || c > '9') && c != '.' })
