@@ -171,7 +171,7 @@ func stated(comment string) (all []time.Duration, ok bool) {
 func amount(fields []string) (d, unit time.Duration, used int) {
 	word := strings.TrimRight(strings.ToLower(fields[0]), ".!?")
 	if word == "half" && len(fields) > 1 {
-		if d, unit, used = amount(fields[1:min(len(fields), 3)]); used > 0 {
+		if d, _, used = amount(fields[1:min(len(fields), 3)]); used > 0 {
 			return d / 2, 0, used + 1 // nothing is added to a half
 		}
 	}
