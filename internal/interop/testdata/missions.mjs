@@ -102,7 +102,7 @@ await run({
     const c = open(`${at(demo)}?token=${session.token}`);
     await c.next('welcome');
     await session.logout();
-    assert.equal(await within(1000, 'close', c.closed), '4004 Unauthorized: Token Revoked');
+    assert.equal(await within(10_000, 'close', c.closed), '4004 Unauthorized: Token Revoked');
     assert.match(await open(`${at(demo)}?token=${session.token}`).closed, /^4004 /);
   },
 

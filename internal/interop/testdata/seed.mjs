@@ -96,7 +96,7 @@ await run({
     for (const options of [websocket, polling]) {
       const session = await login(demo, 'holder');
       const d = await connected(gateway, { token: session.token }, options);
-      await Promise.all([once(d.socket, 'disconnect', 2000), session.logout()]);
+      await Promise.all([once(d.socket, 'disconnect'), session.logout()]);
       await quiet(d, 4004);
       const { socket } = dial(gateway, { token: session.token }, { ...options, reconnection: false });
       const [error] = await once(socket, 'connect_error');

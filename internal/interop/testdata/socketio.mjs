@@ -153,7 +153,7 @@ await run({
     for (const options of [websocket, polling]) {
       const session = await login(demo, 'user1');
       const d = await connected(demo, { token: session.token }, options);
-      await Promise.all([once(d.socket, 'disconnect', 1000), session.logout()]);
+      await Promise.all([once(d.socket, 'disconnect'), session.logout()]);
       await quiet(d, 4004);
     }
   },
