@@ -140,7 +140,7 @@ func TestReportGitHub(t *testing.T) {
 	s := &lint.Source{Name: "a,b:c%.xml", Text: []byte("ttl: 1\n")}
 	f := found(s, "1", "SND101", lint.Note)
 	f.Message, f.Suggest = "100 %\nof ##[error]it", "2"
-	got := written(t, lint.Report{Root: "/work", Folder: "/work/sub"}, "github", f)
+	got := written(t, lint.Report{Root: "/repo", Folder: "/repo/sub"}, "github", f)
 	want := "::notice file=sub/a%2Cb%3Ac%25.xml,line=1,col=6,endLine=1,endColumn=7,title=sandi SND101 access-too-long::100 %25␊of ## [error]it Instead: 2 " + lint.RulesURL + "#snd101\n"
 	if got != want {
 		t.Errorf("got %q, want %q", got, want)
@@ -249,7 +249,7 @@ func TestReportSARIF(t *testing.T) {
 	second.At.Start, second.At.End, second.At.Column = 14, 20, 13
 	nowhere := lint.Finding{Rule: "SND901", Severity: lint.Error, Source: &lint.Source{Name: "../b.xml"}, Message: "It is unreadable."}
 	var got sarif
-	text := written(t, lint.Report{Version: "v1.2.3", Root: "/work", Folder: "/work/sub"}, "sarif", f, second, nowhere)
+	text := written(t, lint.Report{Version: "v1.2.3", Root: "/repo", Folder: "/repo/sub"}, "sarif", f, second, nowhere)
 	if err := json.Unmarshal([]byte(text), &got); err != nil {
 		t.Fatal(err)
 	}
@@ -316,7 +316,7 @@ func TestReportSARIFEdges(t *testing.T) {
 	worst := s("-")
 	worst.Severity = lint.Error
 	var got sarif
-	if err := json.Unmarshal([]byte(written(t, lint.Report{Version: "(devel)", Root: "/work", Folder: "/work"}, "sarif", append(many, worst)...)), &got); err != nil {
+	if err := json.Unmarshal([]byte(written(t, lint.Report{Version: "(devel)", Root: "/repo", Folder: "/repo"}, "sarif", append(many, worst)...)), &got); err != nil {
 		t.Fatal(err)
 	}
 	uri := func(i int) string { return got.Runs[0].Results[i].Locations[0].PhysicalLocation.ArtifactLocation.URI }
