@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -121,7 +122,9 @@ func (t *tx) makeRoom(limit int, alive string, args ...any) (gone []audit.Event,
 	if limit < 1 {
 		return nil, nil
 	}
-	oldest, err := t.end(false, session.TooMany, endable+alive+` ORDER BY s.created_at DESC, s.id DESC LIMIT ? OFFSET ?`, append(args, roomAtOnce, limit-1)...)
+	// SQLite plans a query anew for each value bound to its LIMIT; these are few, and stand in the text.
+	most := fmt.Sprintf(` ORDER BY s.created_at DESC, s.id DESC LIMIT %d OFFSET %d`, roomAtOnce, limit-1)
+	oldest, err := t.end(false, session.TooMany, endable+alive+most, args...)
 	if err != nil {
 		return nil, err
 	}
