@@ -250,7 +250,7 @@ func TestApigeeRun(t *testing.T) {
 		"latin-1":      {"ISO-8859-1", charmap.ISO8859_1, false},
 		"utf-16":       {"UTF-16", unicode.UTF16(unicode.LittleEndian, unicode.UseBOM), false},
 		"utf-16 big":   {"UTF-16BE", unicode.UTF16(unicode.BigEndian, unicode.UseBOM), false},
-		"utf-8 marked": {"utf-8", unicode.UTF8BOM, false},
+		"utf-8 marked": {"utf-8", unicode.UTF8BOM, true},
 	} {
 		path := filepath.Join(t.TempDir(), "a.xml")
 		content, err := test.e.NewEncoder().String(`<?xml version="1.0" encoding="` + test.label + "\"?>\r\n" + text)

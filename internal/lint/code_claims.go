@@ -112,3 +112,25 @@ func (c *code) around(up []*node, secret *node) []string {
 	}
 	return words
 }
+
+// beside tells the policies that make refresh tokens how long access tokens live that this program makes in other calls: of several the shortest,
+// since not every token without another name is one; nothing where one of them is not known.
+func (c *code) beside() {
+	shortest, unknown := map[Product]*Lifetime{}, map[Product]bool{}
+	for i := range c.policies {
+		p := &c.policies[i]
+		for _, l := range p.of(Access) {
+			d, ok := l.written()
+			unknown[p.Product] = unknown[p.Product] || !ok
+			if before := shortest[p.Product]; before == nil || d < before.Value {
+				shortest[p.Product] = &Lifetime{Kind: Access, Key: l.Key, State: l.State, Value: d, HasFallback: l.HasFallback}
+			}
+		}
+	}
+	for i := range c.policies {
+		p := &c.policies[i]
+		if len(p.of(Refresh)) > 0 && len(p.of(Access)) == 0 && !unknown[p.Product] {
+			p.Beside = shortest[p.Product]
+		}
+	}
+}

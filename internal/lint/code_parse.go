@@ -185,6 +185,11 @@ func (p *parser) unary() *node {
 			return nil
 		}
 		return newNode(spreadNode, word, start, operand.end, operand)
+	case p.types && word == "<": // <Type>value
+		before := p.i
+		if p.skipGenerics(); p.i > before {
+			return p.unary()
+		}
 	}
 	if p.python {
 		return p.postfix(p.pythonOperand())

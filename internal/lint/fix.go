@@ -13,8 +13,8 @@ import (
 
 // Change is what --fix makes of one source.
 type Change struct {
-	Source *Source
-	Edits  []Edit // in the order of the text; none overlaps another
+	Source *Source // as the file has it, with its byte order mark
+	Edits  []Edit  // in the order of the text; none overlaps another
 }
 
 // Changes are the edits of findings, by source. Of two that overlap the one of the worse finding is taken; the next run finds what is left.
@@ -26,18 +26,39 @@ func Changes(findings []Finding) []Change {
 		if f.Fix == nil || f.Source.Text == nil || f.Fix.At.Start > f.Fix.At.End || f.Fix.At.End > len(f.Source.Text) {
 			continue
 		}
-		if n := len(all); n == 0 || all[n-1].Source != f.Source {
-			all = append(all, Change{Source: f.Source})
+		if n := len(all); n == 0 || all[n-1].Source.Name != f.Source.Name {
+			all = append(all, Change{Source: f.Source.whole()})
 		}
-		c := &all[len(all)-1]
-		if !slices.ContainsFunc(c.Edits, func(e Edit) bool { return f.Fix.At.Start < e.At.End && e.At.Start < f.Fix.At.End || e.At == f.Fix.At }) {
-			c.Edits = append(c.Edits, *f.Fix)
+		c, edit := &all[len(all)-1], f.Source.inFile(*f.Fix)
+		if !slices.ContainsFunc(c.Edits, func(e Edit) bool { return edit.At.Start < e.At.End && e.At.Start < edit.At.End || e.At == edit.At }) {
+			c.Edits = append(c.Edits, edit)
 		}
 	}
 	for _, c := range all {
 		slices.SortFunc(c.Edits, func(a, b Edit) int { return cmp.Compare(a.At.Start, b.At.Start) })
 	}
 	return all
+}
+
+// whole is the source with its byte order mark, if it has one.
+func (s *Source) whole() *Source {
+	if !s.Marked {
+		return s
+	}
+	w := &Source{Name: s.Name, Text: append([]byte(byteOrderMark), s.Text...)}
+	for _, at := range s.Secrets {
+		at.Start, at.End = at.Start+len(byteOrderMark), at.End+len(byteOrderMark)
+		w.Secrets = append(w.Secrets, at)
+	}
+	return w
+}
+
+// inFile is an edit of Text as one of the file.
+func (s *Source) inFile(e Edit) Edit {
+	if s.Marked {
+		e.At.Start, e.At.End = e.At.Start+len(byteOrderMark), e.At.End+len(byteOrderMark)
+	}
+	return e
 }
 
 // Text is the source with the edits.

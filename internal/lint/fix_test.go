@@ -150,3 +150,32 @@ func TestChangeDiffHidesSecrets(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+// A byte order mark stays before what is mended: in the text, in the diff, in the file, and in what programs are told of places.
+func TestChangeMarked(t *testing.T) {
+	t.Parallel()
+	const mark = "\xEF\xBB\xBF"
+	dir := tree(t, map[string]string{"a.xml": mark + long, "b.env": mark + "JWT_ACCESS_TOKEN_EXPIRES=864000"})
+	result, _ := lints(t, dir, lint.Options{}, ".")
+	changes := lint.Changes(result.Findings)
+	if len(changes) != 2 {
+		t.Fatalf("%d changes", len(changes))
+	}
+	for _, c := range changes {
+		path := c.Source.Name
+		old, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := mark + strings.NewReplacer(">864000000<", ">1800000<", ">8640000000<", ">86400000<", "=864000", "=1800").Replace(strings.TrimPrefix(string(old), mark))
+		c.Source.Name = "a"
+		gitApplies(t, string(old), string(c.Diff()), string(c.Text()))
+		c.Source.Name = path
+		if err := c.Write(); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != want {
+			t.Errorf("got %q, %v, want %q", got, err, want)
+		}
+	}
+}

@@ -14,8 +14,10 @@ func isHydra(s *Source) bool {
 	if holds(s, "_grant_access_token_lifespan", "_grant_refresh_token_lifespan", "hydra.ory.sh") {
 		return true
 	}
+	// The quick start's file says hydra nowhere.
 	return holds(s, "ttl:", `"ttl"`) && holds(s, "access_token", "refresh_token", "auth_code", "login_consent_request", "authentication_session", "id_token") ||
-		holds(s, "hydra") && holds(s, "pkce", "system:", `"system"`, "refresh_token", "urls:")
+		holds(s, "hydra") && holds(s, "pkce", "system:", `"system"`, "refresh_token", "urls:") ||
+		holds(s, "urls:", `"urls"`) && holds(s, "issuer:", `"issuer"`) && holds(s, "consent:", `"consent"`) && holds(s, "login:", `"login"`)
 }
 
 func readHydra(s *Source) ([]Policy, error) {

@@ -23,6 +23,7 @@ func readJavaScript(s *Source) ([]Policy, error) {
 	})
 	c.cookies(signed)
 	c.sockets()
+	c.beside()
 	return c.policies, err
 }
 

@@ -78,6 +78,7 @@ func TestJavaScriptImports(t *testing.T) {
 		"assigned":    `import j = require("jsonwebtoken"); j.sign({}, k, { expiresIn: "1h" });`,
 		"promisified": `import { sign } from "jsonwebtoken"; const mint = util.promisify(sign); await mint({}, k, { expiresIn: "1h" });`,
 		"options":     `import j from "jsonwebtoken"; const o: j.SignOptions = { expiresIn: "1h" as const }; j.sign({}, k, o);`,
+		"asserted":    `import j from "jsonwebtoken"; j.sign(<any>{}, <Key>k, { expiresIn: <any>"1h" });`,
 		"generic":     `import { JwtService } from "@nestjs/jwt"; class A<T extends B<C>> { constructor(private readonly jwt: JwtService) {} @Post() async login(@Body() dto: Dto): Promise<Map<string, T[]>> { return this.jwt.signAsync<Claims>({ sub: dto!.id as string }, { expiresIn: "1h" satisfies string }); } }`,
 		"field":       `import j from "jsonwebtoken"; class A { private readonly ttl: string = "1h"; static make = (x: X | null): string => j.sign({ x }, k, { expiresIn: ttl }); }`,
 	} {
@@ -108,10 +109,14 @@ func TestJavaScriptHostile(t *testing.T) {
 		"templates":     {head + strings.Repeat("`${", 3000) + strings.Repeat("}`", 3000), "deeper than 200"},
 		"large":         {head + strings.Repeat(" ", 5<<20), "larger than 4 MB"},
 		"types":         {head + strings.Repeat("a<b<c<", 50_000), ""},
+		"assertions":    {head + strings.Repeat("<a>", 100_000) + "1", "deeper than 200"},
 		"members":       {head + "a" + strings.Repeat(".b()", 100_000), ""},
 		"doubling":      {head + doubling("const %s = %s + %s;\n", 60) + "jwt.sign({}, k, { expiresIn: a0 });\n", ""},
 		"itself":        {head + "const a = { ttl: a.ttl }, p = p, q = r; const r = q; jwt.sign(p, k, { expiresIn: a.ttl }); jwt.sign(q, k); jwt.sign(r, r);\n", ""},
 		"member":        {head + doubling("const %s = { t: %s.t + %s.t };\n", 60) + "jwt.sign({}, k, { expiresIn: a0.t });\n", ""},
+		"signs":         {head + strings.Repeat("\u20ac", 1<<20), "too many signs"},
+		"decorators":    {head + strings.Repeat("@", 1<<20) + "A() class B {}\n", ""},
+		"conditions":    {head + strings.Repeat("if (a) /'/.test(b); else while (a[0]()) /\"/g.exec(b); c.if(1) / 2 / 3;\n", 10_000), ""},
 		"markup":        {head + "const page = <p title='a'>It's</p>;\n", ""},
 		"functions":     {head + "import io from 'socket.io';\n" + strings.Repeat("function a(){b()} function b(){a()} io.use(a);\n", 2000), ""},
 	} {

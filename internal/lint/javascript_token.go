@@ -8,31 +8,28 @@ import (
 	"github.com/tdewolff/parse/v2/js"
 )
 
-// javaScriptTokens cuts a program into tokens. What the lexer does not know, as the @ of a decorator, is left out; what is never closed is a
-// problem, at the place that is returned, unless markup stands in the program, where an apostrophe is no string.
+// maxAgain is how many bytes the lexer may look at again: for each sign that it does not know it goes through the whole text to say where that is.
+const maxAgain = 256 << 20
+
+// javaScriptTokens cuts a program into tokens. What the lexer does not know is left out; what is never closed is a problem, at the place that is
+// returned, unless markup stands in the program, where an apostrophe is no string.
 func javaScriptTokens(c *code) (tokens []token, problem string, at int) {
-	text := []byte(c.text)
-	if bytes.HasPrefix(text, []byte("#!")) { // the name of an interpreter
-		end := bytes.IndexAny(text, "\r\n")
-		for i := range text[:max(end, 0)] {
-			text[i] = ' '
-		}
-	}
-	input := parse.NewInputBytes(append(text, 0)[:len(text)])
+	input := parse.NewInputBytes(javaScriptInput(c.text))
 	lexer := js.NewLexer(input)
-	var open []byte
-	broken, end := false, 0
-	for input.Offset() < len(text) {
+	var open brackets
+	broken, end, unknown := false, 0, 0
+	for input.Offset() < len(c.text) {
 		kind, data := lexer.Next()
-		if (kind == js.DivToken || kind == js.DivEqToken) && !divides(c.text, tokens) {
+		if (kind == js.DivToken || kind == js.DivEqToken) && (open.headed || !divides(c.text, tokens)) {
 			kind, data = lexer.RegExp()
 		}
 		start := input.Offset() - len(data)
 		if kind == js.ErrorToken {
-			if len(data) == 0 || data[0] == '"' || data[0] == '\'' || data[0] == '`' || data[0] == '}' {
-				if problem == "" && !strings.Contains(c.text, "</") && !strings.Contains(c.text, "/>") {
-					problem, at = "has a string, a comment or an expression that is never closed", start
-				}
+			if problem == "" && neverClosed(c.text, data) {
+				problem, at = "has a string, a comment or an expression that is never closed", start
+			}
+			if unknown++; unknown*len(c.text) > maxAgain {
+				return tokens, "has too many signs that no program has", start
 			}
 			if input.Offset() == end { // it does not move any more
 				break
@@ -47,32 +44,81 @@ func javaScriptTokens(c *code) (tokens []token, problem string, at int) {
 			c.comments = append(c.comments, piece{start, end})
 		case js.WhitespaceToken, js.ErrorToken:
 		default:
-			if len(data) == 1 && !balanced(&open, data[0]) && problem == "" {
+			if !open.follow(c.text, tokens, data) && problem == "" {
 				problem, at = "has a bracket "+string(data)+" that closes nothing", start
 			}
 			tokens = append(tokens, token{kind: javaScriptKind(kind), broken: broken, start: start, end: end})
 			broken = false
 		}
 	}
-	if len(open) > 0 && problem == "" {
-		problem, at = "has a bracket that is never closed", len(text)
+	if len(open.closers) > 0 && problem == "" {
+		problem, at = "has a bracket that is never closed", len(c.text)
 	}
 	return tokens, problem, at
 }
 
-// balanced follows brackets; false for one that closes what was not opened.
-func balanced(open *[]byte, c byte) bool {
-	switch c {
+// javaScriptInput is a program for the lexer: without the name of an interpreter and the @ of decorators, which it does not know. Every byte keeps
+// its place.
+func javaScriptInput(program string) []byte {
+	text := append([]byte(program), 0)[:len(program)]
+	if bytes.HasPrefix(text, []byte("#!")) {
+		end := bytes.IndexAny(text, "\r\n")
+		for i := range text[:max(end, 0)] {
+			text[i] = ' '
+		}
+	}
+	for i := range text {
+		if text[i] == '@' {
+			text[i] = ' '
+		}
+	}
+	return text
+}
+
+// neverClosed says whether what the lexer does not know is the beginning of something without an end.
+func neverClosed(text string, data []byte) bool {
+	return (len(data) == 0 || strings.IndexByte("\"'`}", data[0]) >= 0) && !strings.Contains(text, "</") && !strings.Contains(text, "/>")
+}
+
+// brackets are those that are open.
+type brackets struct {
+	closers []byte
+	heads   []bool // of each: whether it holds the condition of an if, a for, a while or a with
+	headed  bool   // the last token closed such a one: a statement follows, and a slash there begins a regular expression
+}
+
+// follow takes a token, before it is added to the others; false for one that closes what was not opened.
+func (b *brackets) follow(text string, tokens []token, data []byte) bool {
+	b.headed = false
+	if len(data) != 1 {
+		return true
+	}
+	switch last := len(b.closers) - 1; data[0] {
 	case '(', '[', '{':
-		*open = append(*open, closing(c))
+		b.closers, b.heads = append(b.closers, closing(data[0])), append(b.heads, data[0] == '(' && headWord(text, tokens))
 	case ')', ']', '}':
-		last := len(*open) - 1
-		if last < 0 || (*open)[last] != c {
+		if last < 0 || b.closers[last] != data[0] {
 			return false
 		}
-		*open = (*open)[:last]
+		b.headed = b.heads[last]
+		b.closers, b.heads = b.closers[:last], b.heads[:last]
 	}
 	return true
+}
+
+// headWord says whether the last of tokens is a word whose parentheses a statement follows.
+func headWord(text string, tokens []token) bool {
+	if len(tokens) == 0 || tokens[len(tokens)-1].kind != nameToken {
+		return false
+	}
+	if before := len(tokens) - 2; before >= 0 && text[tokens[before].start:tokens[before].end] == "." { // a method of that name
+		return false
+	}
+	switch last := tokens[len(tokens)-1]; text[last.start:last.end] {
+	case "if", "for", "while", "with":
+		return true
+	}
+	return false
 }
 
 func javaScriptKind(kind js.TokenType) tokenKind {

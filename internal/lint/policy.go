@@ -37,6 +37,8 @@ type Source struct {
 	// Name is the path as it was given, with slashes; a file in a zip is "bundle.zip!apiproxy/policies/a.xml"; standard input is "-".
 	Name string
 	Text []byte
+	// Marked says that the byte order mark of UTF-8 stands before Text in the file.
+	Marked bool
 	// Bundle names what belongs together for rules over several files: the folder above apiproxy/, the zip; "" for none.
 	Bundle string
 	// Secrets are where the text holds secrets; Shown hides them. Run fills them in.
@@ -178,6 +180,8 @@ type Policy struct {
 	Disabled  bool // it ships, and does not run
 	Lifetimes []Lifetime
 	Facts     []Fact
+	// Beside is the lifetime of the access tokens that are made elsewhere in the source and go with the refresh tokens made here; nil for none.
+	Beside *Lifetime
 	// Invalid are faults that the product itself would refuse (SND106): a wrong place or operation, a missing one.
 	Invalid []Fault
 }
@@ -198,6 +202,14 @@ func (p *Policy) Lifetime(k Kind) (l Lifetime, ok bool) {
 		}
 	}
 	return Lifetime{}, false
+}
+
+// access is the lifetime of access tokens, made here or beside.
+func (p *Policy) access() (l Lifetime, ok bool) {
+	if l, ok = p.Lifetime(Access); !ok && p.Beside != nil {
+		return *p.Beside, true
+	}
+	return l, ok
 }
 
 // Fact finds one by name.

@@ -21,6 +21,7 @@ func readPython(s *Source) ([]Policy, error) {
 	c.simpleJWT(all["SIMPLE_JWT"], all)
 	c.toolkit(all["OAUTH2_PROVIDER"])
 	c.pyJWT()
+	c.beside()
 	return c.policies, err
 }
 

@@ -74,8 +74,11 @@ func marked(b []byte) *encoding.Decoder {
 	return nil
 }
 
-// decoded is a text without its byte order mark, as UTF-8. exact says that its offsets are those of the file. An error is a text that is no
-// UTF-8 and does not say what else it is.
+// byteOrderMark is that of UTF-8, which many editors on Windows write.
+const byteOrderMark = "\xEF\xBB\xBF"
+
+// decoded is a text without its byte order mark, as UTF-8. exact says that what follows the mark in the file is this text, byte by byte. An error
+// is a text that is no UTF-8 and does not say what else it is.
 func decoded(raw []byte) (text []byte, exact bool, err error) {
 	if d := marked(raw); d != nil {
 		if text, err = d.Bytes(raw); err != nil {
@@ -83,11 +86,11 @@ func decoded(raw []byte) (text []byte, exact bool, err error) {
 		}
 		return text, false, nil
 	}
-	text, mark := bytes.CutPrefix(raw, []byte("\xEF\xBB\xBF"))
+	text = bytes.TrimPrefix(raw, []byte(byteOrderMark))
 	if declares(text) || utf8.Valid(text) {
-		return text, !mark, nil
+		return text, true, nil
 	}
-	return text, !mark, errors.New("is not UTF-8: save it as UTF-8")
+	return text, true, errors.New("is not UTF-8: save it as UTF-8")
 }
 
 // declares says that a text names its encoding as XML does: then its reader decodes it.

@@ -70,7 +70,8 @@ func reportedOf(f *Finding, rules map[string]Rule, at *places) reported {
 		Raw: shortened(f.Raw, 200), Message: f.Message, ValueSeconds: f.Value.Seconds(), LimitSeconds: f.Limit.Seconds(), Suggest: f.Suggest, Help: link(f.Rule),
 	}
 	if f.Fix != nil {
-		out.Fix = &fixed{f.Fix.At.Start, f.Fix.At.End, f.Fix.New}
+		e := f.Source.inFile(*f.Fix)
+		out.Fix = &fixed{e.At.Start, e.At.End, e.New}
 	}
 	return out
 }

@@ -133,8 +133,12 @@ func ReadSettings(file, profile string) (Settings, error) {
 		in.Profile = profile
 	}
 	s, err := in.settings()
-	if err != nil && file != "" {
+	root, rootErr := filepath.Abs(filepath.Dir(file))
+	if err = errors.Join(err, rootErr); err != nil && file != "" {
 		err = fmt.Errorf("read settings %s: %w", file, err)
+	}
+	for i := range s.Ignores {
+		s.Ignores[i].Root = root
 	}
 	s.File = file
 	return s, err

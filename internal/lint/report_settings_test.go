@@ -19,6 +19,12 @@ func settings(t *testing.T, text, profile string) (lint.Settings, error) {
 	}
 	s, err := lint.ReadSettings(path, profile)
 	s.File = ""
+	for i := range s.Ignores {
+		if s.Ignores[i].Root != filepath.Dir(path) {
+			t.Errorf("paths begin in %q, want %q", s.Ignores[i].Root, filepath.Dir(path))
+		}
+		s.Ignores[i].Root = ""
+	}
 	return s, err
 }
 

@@ -39,7 +39,7 @@ func refreshTooLong(p *Policy, t Thresholds) []Finding {
 // refreshGood is a day, or more where the access token's life asks for that.
 func (p *Policy) refreshGood(t Thresholds) time.Duration {
 	good := min(goodRefresh, t.RefreshNote)
-	if access, ok := p.Lifetime(Access); ok {
+	if access, ok := p.access(); ok {
 		if d, ok := access.written(); ok && d <= time.Hour {
 			good = max(good, 4*d)
 		}
@@ -80,7 +80,7 @@ func refreshUnset(p *Policy, t Thresholds) []Finding {
 }
 
 func refreshAgainstAccess(p *Policy, t Thresholds) []Finding {
-	access, ok := p.Lifetime(Access)
+	access, ok := p.access()
 	if !ok || !p.handsOut() {
 		return nil
 	}

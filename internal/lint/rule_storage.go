@@ -1,34 +1,58 @@
 package lint
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // rowBytes is what one token takes in a store: a hash, family, subject, client, scope and times with three indexes, measured on SQLite. Most
 // products need more, Hydra about seven times that.
 const rowBytes = 310
 
-// rows are how many tokens live at once where rate are made a second: Little's law.
-func rows(rate float64, l *Lifetime) float64 { return rate * l.Value.Seconds() }
-
 func storage(p *Policy, t Thresholds) []Finding {
-	if t.Rate <= 0 || !p.handsOut() {
+	if t.Rate <= 0 || !p.handsOut() || p.machines() {
 		return nil
 	}
 	var found []Finding
-	for _, l := range p.of(Refresh, OfflineMax) {
+	for _, l := range p.storedFor() {
 		if l.endless() {
 			found = append(found, l.finding(Warning, p.refreshGood(t), "At %s logins a second, %s without end means %s more rows every day, for ever.", figure(t.Rate), l.Key, figure(t.Rate*day.Seconds())))
 			continue
 		}
-		if _, ok := l.known(); !ok {
+		d, ok := l.known()
+		n := t.Rate * d.Seconds() // Little's law
+		if !ok || n <= t.RowsWarning && n*rowBytes <= t.BytesWarning {
 			continue
 		}
-		n := rows(t.Rate, l)
-		if n <= t.RowsWarning && n*rowBytes <= t.BytesWarning {
-			continue
-		}
-		found = append(found, l.finding(Warning, p.refreshGood(t), "At %s logins a second, %s of %s means %s live rows, at least %s GB, and the pile is reached only after that time.", figure(t.Rate), l.Key, words(l.Value), figure(n), figure(n*rowBytes/1e9)))
+		found = append(found, l.finding(Warning, p.refreshGood(t), "At %s logins a second, %s of %s means %s live rows, at least %s GB, and the pile is reached only after that time.", figure(t.Rate), l.Key, words(d), figure(n), figure(n*rowBytes/1e9)))
 	}
 	return found
+}
+
+// storedFor are the lifetimes for which refresh tokens and offline sessions stay in the store where nobody uses them, as in a forecast: the absolute
+// limit, or a shorter one of disuse.
+func (p *Policy) storedFor() []*Lifetime {
+	var all []*Lifetime
+	for _, pair := range []pair{{RefreshIdle, Refresh}, {OfflineIdle, OfflineMax}} {
+		longest, idle := p.of(pair.longest), p.of(pair.idle)
+		if len(idle) == 0 {
+			all = append(all, longest...)
+			continue
+		}
+		i, limited := idle[0].known()
+		if len(longest) == 0 && limited {
+			all = append(all, idle[0])
+		}
+		for _, l := range longest {
+			if d, ok := l.known(); limited && (l.endless() || ok && d > i) {
+				l = idle[0]
+			}
+			if !slices.Contains(all, l) {
+				all = append(all, l)
+			}
+		}
+	}
+	return all
 }
 
 // figure is a number for people: 172.8 million.

@@ -92,7 +92,7 @@ func storageRules() []Rule {
 			ID: "SND501", Name: "storage-forecast", Severity: Warning, Check: storage,
 			Summary: "Tokens pile up in the store.",
 			Why: "As many live at once as are made in one lifetime (Little's law): 10 logins a second and 200 days are 172.8 million rows. The pile grows for the whole lifetime, so that a test does not show it. " +
-				"Judged with --rate alone: a warning above 10 million rows or 10 GiB, at 310 bytes a row.",
+				"Judged with --rate alone: a warning above 10 million rows or 10 GiB, at 310 bytes a row; where a limit of disuse is shorter, by that one, as if no token were refreshed.",
 			Fix:     "Shorten the lifetime; see sandi lint forecast.",
 			Sources: []string{"Apigee: antipattern of long expiration times", "J. D. C. Little, A Proof for the Queuing Formula L = λW, 1961"},
 			Bad:     "<RefreshTokenExpiresIn>17280000000</RefreshTokenExpiresIn> <!-- 200 days, --rate 10/s -->",

@@ -35,7 +35,7 @@ func refreshRules() []Rule {
 		{
 			ID: "SND114", Name: "refresh-vs-access", Severity: Error, Check: refreshAgainstAccess,
 			Summary: "A refresh token does not outlive the access token, or not by much.",
-			Why:     "A refresh token that ends with the access token refreshes nothing: users log in again, or somebody makes access tokens long to spare them that. A note below four lifetimes.",
+			Why:     "A refresh token that ends with the access token refreshes nothing: users log in again, or somebody makes access tokens long to spare them that. A note below four lifetimes. In programs, the calls of one file are held against each other.",
 			Fix:     "Several lifetimes of the access token: 30 minutes and 24 hours.",
 			Sources: []string{"Apigee: antipattern of long expiration times: a refresh token is valid for several lifetimes of the access token"},
 			Bad:     "<ExpiresIn>864000000</ExpiresIn>\n<RefreshTokenExpiresIn>864000000</RefreshTokenExpiresIn>",

@@ -125,7 +125,7 @@ func (r *run) text(f file, raw []byte, problem error) (out outcome) {
 	if problem == nil {
 		problem = err
 	}
-	s := &Source{Name: f.name, Text: text, Bundle: f.bundle}
+	s := &Source{Name: f.name, Text: text, Marked: exact && len(text) < len(raw), Bundle: f.bundle}
 	reader, ok := r.reader(s, f.given)
 	if !ok {
 		out.skipped = 1

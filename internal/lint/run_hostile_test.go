@@ -70,6 +70,7 @@ func TestRunHostile(t *testing.T) {
 		"a huge number, YAML":     {"hydra.yml", "ttl:\n  access_token: " + strings.Repeat("9", 1<<20) + "h\n", false},
 		"a huge number, JSON":     {"realm.json", `{"realm":"x","accessTokenLifespan":1e999999999,"ssoSessionIdleTimeout":1}`, false},
 		"a huge power, Python":    {"settings.py", "SIMPLE_JWT = {'ACCESS_TOKEN_LIFETIME': timedelta(days=9**9**9**9)}", false},
+		"a crooked past, Python":  {"a.py", "import jwt, time\njwt.encode({'exp': time.time() - 1e30}, k)  # 10 days\n", false},
 		"many findings":           {"x.xml", "<a>" + strings.Repeat(long, 4_000) + "</a>", false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -146,5 +147,14 @@ func TestRunZip(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// However many findings one setting has, a source has no more than it may.
+func TestRunFindings(t *testing.T) {
+	t.Parallel()
+	dir := tree(t, map[string]string{".env": strings.Repeat("JWT_ACCESS_TOKEN_EXPIRES=864000\n", 30_000)})
+	if result, _ := lints(t, dir, lint.Options{}, ".env"); len(result.Findings) != 10_001 {
+		t.Errorf("%d findings, want 10,000 and one that says so", len(result.Findings))
 	}
 }

@@ -18,6 +18,7 @@ func (r *run) judge(out *outcome, s *Source, policies []Policy, fixable bool) {
 		for _, rule := range r.rules {
 			if rule.Check != nil && len(found) < maxFindings {
 				found = append(found, stamped(rule, p, rule.Check(p, r.Thresholds))...)
+				found = found[:min(len(found), maxFindings)]
 			}
 		}
 	}
@@ -46,7 +47,7 @@ func (r *run) hold(size int) bool {
 // reduced is what is kept of a policy when its source is done: nothing in it may hold the source's text or tree.
 func (r *run) reduced(p Policy) Policy {
 	if !r.Keep {
-		p.Lifetimes, p.Invalid = nil, nil
+		p.Lifetimes, p.Invalid, p.Beside = nil, nil, nil
 	}
 	p.Lifetimes = slices.Clone(p.Lifetimes)
 	for i := range p.Lifetimes {

@@ -177,7 +177,7 @@ func TestRunStdin(t *testing.T) {
 	}
 }
 
-// A text that says its encoding by a byte order mark is read; its findings have no fix, since their places are not those of the file.
+// A text that says its encoding by a byte order mark is read; but for UTF-8, its findings have no fix, since their places are not those of the file.
 func TestRunEncodings(t *testing.T) {
 	t.Parallel()
 	var sixteen bytes.Buffer
@@ -195,7 +195,7 @@ func TestRunEncodings(t *testing.T) {
 		fix        bool
 	}{
 		"UTF-8":            {long, "x.xml:3:14: error SND101\n", true},
-		"marked UTF-8":     {"\xEF\xBB\xBF" + long, "x.xml:3:14: error SND101\n", false},
+		"marked UTF-8":     {"\xEF\xBB\xBF" + long, "x.xml:3:14: error SND101\n", true},
 		"UTF-16":           {sixteen.String(), "x.xml:3:14: error SND101\n", false},
 		"UTF-32":           {thirtyTwo.String(), "x.xml:3:14: error SND101\n", false},
 		"declared":         {`<?xml version="1.0" encoding="UTF-8"?>` + long, "x.xml:3:14: error SND101\n", true},

@@ -3,6 +3,7 @@ package lint
 import (
 	"bytes"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +13,8 @@ import (
 type Ignore struct {
 	// Path is a glob over the names of sources: "**" is any number of folders, a pattern without a slash is of the file's name alone.
 	Path string
+	// Root is the absolute folder that Path begins in; "" for names as they were given.
+	Root string
 	// Rule is the id of what is ignored.
 	Rule string
 	// Reason says why; without one the entry does not count, and is SND903.
@@ -65,7 +68,7 @@ func (r *run) suppress(out *outcome, s *Source, found []Finding) {
 // ignored asks Options.Ignores.
 func (r *run) ignored(f Finding) (by *suppression, ok bool) {
 	for _, i := range r.Ignores {
-		if i.Rule != f.Rule || !matches(i.Path, f.Source.Name) {
+		if i.Rule != f.Rule || !matches(i.Path, below(i.Root, f.Source.Name)) {
 			continue
 		}
 		by = &suppression{at: f.At, problem: counts(i.Reason, i.Until, r.Now())}
@@ -194,6 +197,21 @@ func comment(before []byte) bool {
 		}
 	}
 	return bytes.HasPrefix(bytes.TrimLeft(before, " \t"), []byte("*"))
+}
+
+// below is a name from a folder on; standard input has none, and is itself.
+func below(root, name string) string {
+	if root == "" || name == "-" {
+		return name
+	}
+	full, err := filepath.Abs(filepath.FromSlash(name))
+	if err == nil {
+		full, err = filepath.Rel(root, full)
+	}
+	if err != nil { // on another drive
+		return name
+	}
+	return filepath.ToSlash(full)
 }
 
 // matches says whether a name is meant by a glob.

@@ -2,6 +2,7 @@ package lint
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +69,33 @@ func TestSuppress(t *testing.T) {
 				t.Error("a finding got lost")
 			}
 		})
+	}
+}
+
+// A path in the settings begins in their folder, wherever the program runs and however a source was named.
+func TestIgnoresFromTheirFolder(t *testing.T) {
+	t.Parallel()
+	here, err := filepath.Abs("testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		glob, name string
+		want       bool
+	}{
+		{"apigee/*.txtar", "testdata/apigee/a.txtar", true},
+		{"./apigee/**", filepath.ToSlash(here) + "/apigee/b/a.txtar", true},
+		{"testdata/apigee/*.txtar", "testdata/apigee/a.txtar", false},
+		{"**", "testdata/apigee/a.zip!apiproxy/a.xml", true},
+		{"a.txtar", "testdata/apigee/a.txtar", true},
+		{"../*.go", "run.go", true},
+		{"*.go", "run.go", true},
+		{"apigee/*", "-", false},
+	} {
+		r := run{Options: Options{Ignores: []Ignore{{Root: here, Path: c.glob, Rule: "SND101", Reason: "it goes"}}, Now: time.Now}}
+		if _, got := r.ignored(Finding{Rule: "SND101", Source: &Source{Name: c.name}}); got != c.want {
+			t.Errorf("%s of %s: %v", c.glob, c.name, got)
+		}
 	}
 }
 

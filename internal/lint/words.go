@@ -8,10 +8,12 @@ import (
 
 // words are a duration for people: "10 days", "1 hour 30 minutes", "3.6 seconds"; two units at most, the rest cut off.
 func words(d time.Duration) string {
-	if d < 0 {
-		return "-" + words(-d)
-	}
-	if d < time.Minute {
+	switch {
+	case d < 0:
+		return "-" + words(-max(d, -Endless))
+	case d == Endless: // what is longer is read as that
+		return "more than 292 years"
+	case d < time.Minute:
 		if d < time.Second && d > 0 {
 			return count(float64(d)/1e6, "millisecond")
 		}
