@@ -45,9 +45,10 @@ func Lifetime(ctx context.Context) context.Context {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.token.Store(t)
-	l.timer = time.AfterFunc(lookAgain, l.tick)
+	tick := l.tick
+	l.timer = time.AfterFunc(lookAgain, tick)
 	l.unwatch = watchFor(t.verifiedBy().cfg.Revocations, t, l.look)
-	l.keep = context.AfterFunc(inner, l.tick)
+	l.keep = context.AfterFunc(inner, tick)
 	l.judge()
 	return l
 }

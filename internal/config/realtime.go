@@ -21,6 +21,7 @@ type Realtime struct {
 	MaxChannels        int           `yaml:"max_channels" range:"1..1000" doc:"Channels that one socket may have joined at once."`
 	Rate               int           `yaml:"rate" range:"1..100000" doc:"Messages a second that one socket may send, twice as many at once; faster ones close it with 4008."`
 	Queue              int           `yaml:"queue" range:"4096..67108864" doc:"Bytes that may wait for a client that reads slowly; beyond it is closed with 4008."`
+	MaxKept            int           `yaml:"max_kept" range:"1048576..1099511627776" doc:"Bytes of messages that this node keeps for those who come back, of all channels together. Beyond it messages are kept for a shorter time than their channels say; who comes back later is told that something is missing."`
 	WriteTimeout       time.Duration `yaml:"write_timeout" range:"1s..1m" doc:"How long a write to a client may take; then it is cut off."`
 	PingEvery          time.Duration `yaml:"ping_every" range:"5s..5m" doc:"How often a silent client is pinged. One that does not answer within as long again is cut off."`
 	Recovery           time.Duration `yaml:"recovery" range:"0s..30m" doc:"How long a Socket.IO session that was cut off may be resumed, with what it missed, by a client of the same subject whose token counts then. 0 is never."`
@@ -84,7 +85,7 @@ func (r Realtime) resolved() Realtime {
 func defaultRealtime() Realtime {
 	return Realtime{
 		Path: "/missions", SocketIOPath: "/socket.io/", AuthTimeout: 5 * time.Second, ExpiringNotice: 30 * time.Second,
-		MaxConnections: 10_000, MaxPerUser: 50, MaxPerAddress: 1000, MaxMessage: 64 << 10, MaxChannels: 50, Rate: 20, Queue: 256 << 10,
+		MaxConnections: 10_000, MaxPerUser: 50, MaxPerAddress: 1000, MaxMessage: 64 << 10, MaxChannels: 50, Rate: 20, Queue: 256 << 10, MaxKept: 256 << 20,
 		WriteTimeout: 10 * time.Second, PingEvery: 25 * time.Second, Recovery: 2 * time.Minute, DrainTime: 10 * time.Second,
 	}
 }

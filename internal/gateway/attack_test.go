@@ -247,9 +247,11 @@ func TestPlainOrigin(t *testing.T) {
 		gateway.Route{Path: "/", CookieAuth: true, Upstreams: mustURLs(t, up.URL)})
 	cookie := "sandi_access=" + w.token(time.Minute, nil)
 	for origin, want := range map[string]int{"http": 403, "https": 101} {
-		c := w.dial("/", "Cookie", cookie, "X-Forwarded-Proto", "https", "Origin", origin+"://"+w.server.Listener.Addr().String())
-		if c.resp.StatusCode != want {
-			t.Errorf("%s: %d, want %d", origin, c.resp.StatusCode, want)
+		for _, proto := range []string{"https", "wss"} { // as Traefik says of a WebSocket
+			c := w.dial("/", "Cookie", cookie, "X-Forwarded-Proto", proto, "Origin", origin+"://"+w.server.Listener.Addr().String())
+			if c.resp.StatusCode != want {
+				t.Errorf("%s of a page by %s: %d, want %d", proto, origin, c.resp.StatusCode, want)
+			}
 		}
 	}
 }

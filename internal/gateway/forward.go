@@ -2,11 +2,13 @@ package gateway
 
 import (
 	"cmp"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -149,6 +151,9 @@ func (f *forward) original(r *http.Request, methods []string, known bool) *http.
 	}
 	if hosts := r.Header.Values("X-Forwarded-Host"); len(hosts) == 1 { // which an Origin may equal; no page can set it on a handshake
 		q.Host = hosts[0]
+	}
+	if slices.ContainsFunc(r.Header.Values("X-Forwarded-Proto"), func(p string) bool { return p == "https" || p == "wss" }) {
+		q.TLS = cmp.Or(q.TLS, &tls.ConnectionState{}) // a page that came without TLS is of another origin
 	}
 	return q
 }

@@ -226,6 +226,9 @@ func TestForwardProxies(t *testing.T) {
 		{"Traefik, changing", "GET", at, traefik("PUT"), 403},
 		{"Traefik, changing with the value", "GET", at, traefik("PUT", csrf, "csrf-value"), 200},
 		{"Traefik, socket of another page", "GET", at, traefik("GET", append(handshake, "Origin", "https://evil.example")...), 403},
+		{"Traefik, socket of its own page", "GET", at, traefik("GET", append(handshake, "Origin", "https://shop.example")...), 200},
+		{"Traefik, socket of its own page without TLS", "GET", at, traefik("GET", append(handshake, "Origin", "http://shop.example")...), 403},
+		{"nginx, socket of its own page without TLS", "GET", at, nginx("GET", append(handshake, "Origin", "http://shop.example", "X-Forwarded-Proto", "wss")...), 403},
 		{"Traefik, the client adds nginx's header", "GET", at, traefik("PATCH", "X-Original-Method", "GET"), 403},
 		{"Caddy, changing", "GET", at, traefik("DELETE"), 403},
 

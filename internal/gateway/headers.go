@@ -110,13 +110,14 @@ func (g *Gateway) isOurs(cookie string) bool { return slices.Contains(g.cookies,
 
 // query is the raw query without the credential: the parameter that the route takes one from, and one-time tickets.
 func (r *route) query(raw string) string {
-	if raw == "" || r.Forward || r.QueryToken == "" && !strings.Contains(raw, "sdt_") {
+	if raw == "" || r.Forward || r.QueryToken == "" && !strings.Contains(raw, "ticket") && !strings.Contains(raw, "%") {
 		return raw
 	}
 	pairs := slices.DeleteFunc(strings.Split(raw, "&"), func(pair string) bool {
 		name, value, _ := strings.Cut(pair, "=")
 		name, err := url.QueryUnescape(name)
-		return err == nil && (r.QueryToken != "" && name == r.QueryToken || name == "ticket" && strings.HasPrefix(value, "sdt_"))
+		value, bad := url.QueryUnescape(value)
+		return err == nil && (r.QueryToken != "" && name == r.QueryToken || name == "ticket" && bad == nil && strings.HasPrefix(value, "sdt_"))
 	})
 	return strings.Join(pairs, "&")
 }
@@ -162,8 +163,13 @@ func (g *Gateway) origin(r *http.Request) (address, scheme string) {
 	if !g.trusts(at) {
 		return at.String(), scheme
 	}
-	if p := r.Header["X-Forwarded-Proto"]; len(p) == 1 && (p[0] == "http" || p[0] == "https") {
-		scheme = p[0]
+	if p := r.Header["X-Forwarded-Proto"]; len(p) == 1 {
+		switch p[0] {
+		case "http", "ws": // the latter is Traefik's word for a WebSocket
+			scheme = "http"
+		case "https", "wss":
+			scheme = "https"
+		}
 	}
 	hops := strings.Split(strings.Join(r.Header["X-Forwarded-For"], ","), ",")
 	for _, hop := range slices.Backward(hops) {

@@ -47,6 +47,9 @@ func (g *Gateway) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 
 // serve finds the route, in this order: 1 method, 2 target and host, 3 route, 4 CORS, 5 method of the route, 6 upgrade.
 func (x *exchange) serve(w http.ResponseWriter, r *http.Request) {
+	if doubtful(r) {
+		w.Header().Set("Connection", "close")
+	}
 	if r.Method == http.MethodConnect || r.Method == http.MethodTrace {
 		x.notAllowed(w, nil)
 		return
@@ -86,6 +89,13 @@ func (x *exchange) serve(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, route.MaxBody)
 	}
 	route.guarded.ServeHTTP(w, r)
+}
+
+// doubtful says that the request may have been divided from the next one otherwise by a proxy on the way. net/http takes Content-Length
+// away where Transfer-Encoding stands beside it, and Transfer-Encoding in HTTP/1.0, without a trace: what could have had both ends its
+// connection (RFC 9112 section 6.1), so that nothing that came behind it is a request to anybody.
+func doubtful(r *http.Request) bool {
+	return r.ProtoMajor == 1 && (r.ProtoMinor == 0 || len(r.TransferEncoding) > 0)
 }
 
 // admitted has a request that the guard let in: 7 rate, 8 proxy.

@@ -8,18 +8,22 @@ import (
 
 // channel is one that is in use on this node, or of which messages are kept.
 type channel struct {
-	name string
+	name  string
+	first string // the subject that was the first to use it, where its name was made by clients; of Hub.places
 	// out is held while messages are handed to subscribers, and taken before mu: nobody begins to receive in the middle of that. Leaving
 	// needs mu alone, so that a peer may leave while it is handed something.
 	out   sync.Mutex
 	reach []*subscription // of out
+	batch []*Message      // of out
 
 	mu       sync.Mutex  // guards what follows
 	def      *definition // nil: there is none any more
 	subs     []*subscription
 	history  history
-	own      uint64 // the last number that a message of this node had
-	base     base   // own at first
+	fresh    []*Message // of history, still to be handed to subscribers
+	handing  bool       // a goroutine does
+	own      uint64     // the last number that a message of this node had
+	base     base       // own at first
 	rate     bucket
 	used     time.Time
 	presence *presence // nil where there is none
@@ -36,36 +40,67 @@ type subscription struct {
 	ahead   *position   // what the client saw on another node and this one has not; of channel.out
 }
 
-// maxPlaces bounds the channels of a node: names below a prefix are made by clients.
-const maxPlaces = 100_000
+// maxPlaces bounds the channels of a node, and maxPlacesEach those of them that one subject was the first to use: names below a prefix are
+// made by clients.
+const (
+	maxPlaces     = 100_000
+	maxPlacesEach = maxPlaces / 10
+)
 
 // idleAfter is how long a channel is kept that nobody uses, beside its messages' time.
 const idleAfter = 30 * time.Second
 
-// place is the channel of a name, which is not let go of for idleAfter. The error is an *Error.
-func (h *Hub) place(name string, d *definition) (*channel, error) {
+// place is the channel of a name for a client of this node, "" for none of them. It is not let go of for idleAfter. The error is an *Error.
+func (h *Hub) place(name string, d *definition, subject string) (*channel, error) {
+	return h.placeOf(name, d, subject, maxPlacesEach)
+}
+
+// placeHeard is the same for what another node says, which is not refused to one subject alone: that node has let it in.
+func (h *Hub) placeHeard(name string, d *definition, subject string) (*channel, error) {
+	return h.placeOf(name, d, subject, maxPlaces)
+}
+
+func (h *Hub) placeOf(name string, d *definition, subject string, most int) (*channel, error) {
+	if d == nil || d.Name == name {
+		subject = "" // no name of its own
+	}
 	now := h.cfg.Now()
 	h.places.RLock()
 	ch := h.places.channels[name]
-	if ch != nil {
+	known := ch != nil && (ch.first != "" || subject == "")
+	if known {
 		ch.use(now)
 	}
 	h.places.RUnlock()
-	if ch != nil {
+	if known {
 		return ch, nil
 	}
 	h.places.Lock()
 	defer h.places.Unlock()
-	if ch = h.places.channels[name]; ch != nil {
-		ch.use(now)
-		return ch, nil
+	if ch = h.places.channels[name]; ch == nil {
+		if err := h.room(subject, most); err != nil {
+			return nil, err
+		}
+		ch = h.newChannel(name, d, now)
+		h.places.channels[name] = ch
 	}
-	if len(h.places.channels) >= maxPlaces {
-		return nil, &Error{Code: "temporarily_unavailable", Msg: "too many channels are in use: try again in a minute"}
+	if ch.first == "" && subject != "" {
+		ch.first = subject
+		h.places.first[subject]++
 	}
-	ch = h.newChannel(name, d, now)
-	h.places.channels[name] = ch
+	ch.use(now)
 	return ch, nil
+}
+
+// room says why there is no room for one more channel. places is locked.
+func (h *Hub) room(subject string, most int) error {
+	switch {
+	case len(h.places.channels) >= maxPlaces:
+		return &Error{Code: "temporarily_unavailable", Msg: "too many channels are in use: try again in a minute"}
+	case subject != "" && h.places.first[subject] >= most:
+		return &Error{Code: "too_many", Msg: "the subject uses as many channels as it may that nobody else has used: use fewer names"}
+	}
+	return nil
 }
 
 // newChannel begins where the node's channels of that name may have ended: no number is used twice. places is locked.
@@ -185,6 +220,9 @@ func (h *Hub) release(ch *channel, now time.Time) {
 		h.places.spent.at = later(h.places.spent.at, s.last)
 	}
 	delete(h.places.channels, ch.name)
+	if h.places.first[ch.first]--; h.places.first[ch.first] <= 0 {
+		delete(h.places.first, ch.first)
+	}
 	if ch.sync != nil {
 		ch.sync.end()
 		ch.sync = nil

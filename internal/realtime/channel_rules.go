@@ -3,14 +3,12 @@ package realtime
 import (
 	"fmt"
 	"strings"
-
-	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // definition is a Channel that can be, with its defaults and its schema compiled.
 type definition struct {
 	Channel
-	schema *jsonschema.Schema // nil: any JSON
+	schema *schema // nil: any JSON
 }
 
 func newDefinition(c Channel) (*definition, error) {

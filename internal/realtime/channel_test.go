@@ -229,6 +229,7 @@ func TestDefaultAndServer(t *testing.T) {
 		c.subscribe("hq", "")
 		c.subscribe("news", "")
 		c.publish("", `"to hq"`)
+		synctest.Wait() // channels are handed on each by itself
 		if _, err := h.Publish(context.Background(), "news", json.RawMessage(`"from above"`)); err != nil {
 			t.Fatal(err)
 		}

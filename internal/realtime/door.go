@@ -51,6 +51,7 @@ type Door struct {
 	explicit []guard.Requirement // a credential that was sent on purpose, or none
 	ambient  []guard.Requirement // a cookie, or none
 	silent   *silent
+	keeping  *keeping
 	live     sync.WaitGroup // the connections that are read
 	// handshakes are what ends the silence of a Socket.IO session: func(), by the request id of its handshake.
 	handshakes sync.Map
@@ -75,6 +76,7 @@ func NewDoor(c DoorConfig) *Door {
 		ambient:  []guard.Requirement{guard.Optional(), guard.From(guard.FromCookie())},
 		silent:   newSilent(cmp.Or(c.MaxSilent, 2500), cmp.Or(c.MaxSilentEach, 250)),
 	}
+	d.keeping = newKeeping(c.Hub.cfg.Limits.PerUser, c.SocketIO.Recovery)
 	c.Guard.Require(d.explicit...) // panics here rather than at the first client
 	d.cfg.Socket.Protocols = []string{"sandi.v1"}
 	d.cfg.Socket.MaxMessage = cmp.Or(c.Socket.MaxMessage, 64<<10)

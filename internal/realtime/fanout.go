@@ -9,7 +9,7 @@ import (
 // outbox passes messages to all nodes in one order. Whoever finds it free sends, all that waits by then at once, and hands over to one
 // who came meanwhile.
 //
-//	queued ─> sent with others ─> delivered here, in order ─> answered
+//	queued ─> sent with others ─> to be delivered here, in order ─> answered
 //	             └ leads ────────┘
 type outbox struct {
 	mu    sync.Mutex // guards what follows
@@ -122,29 +122,67 @@ func (h *Hub) tell(ctx context.Context, n news) error {
 	return h.out.pass(&outgoing{news: n, turn: make(chan bool)}, func(batch []*outgoing) error { return h.post(ctx, batch) })
 }
 
-// deliver hands a message to the subscribers of its channel on this node, unless it has come before.
+// maxFresh is how many messages of a channel wait for those before them to be handed to all subscribers.
+const maxFresh = 256
+
+// deliver has a message handed to the subscribers of its channel on this node, unless it has come before. That is done by a goroutine of the
+// channel: what comes while it is at work each subscriber then gets at once, and a burst leaves in few writes. Where too much waits, the
+// caller waits too.
 func (h *Hub) deliver(ch *channel, m *Message, b base) {
-	ch.out.Lock()
-	defer ch.out.Unlock()
 	now := h.cfg.Now()
 	ch.mu.Lock()
 	fresh, lost := ch.history.add(m, b, now)
+	start := fresh && !ch.handing
 	if fresh {
 		m.Cursor = ch.history.position(now, h.maker()).String()
 		ch.history.trim(ch.keep(), ch.keepFor(), now)
-		ch.reach = append(ch.reach[:0], ch.subs...)
-		ch.used = now
+		ch.fresh = append(ch.fresh, m)
+		ch.handing, ch.used = true, now
 	}
+	full := len(ch.fresh) >= maxFresh
 	ch.mu.Unlock()
 	h.metrics.lost.Add(float64(lost))
-	if !fresh {
-		return
+	if start {
+		go h.handAll(ch)
 	}
+	if full {
+		ch.out.Lock()
+		defer ch.out.Unlock()
+		h.hand(ch)
+	}
+}
+
+// handAll hands messages to subscribers until none is left.
+func (h *Hub) handAll(ch *channel) {
+	for more := true; more; {
+		ch.out.Lock()
+		h.hand(ch)
+		ch.out.Unlock()
+		ch.mu.Lock()
+		more = len(ch.fresh) > 0
+		ch.handing = more
+		ch.mu.Unlock()
+	}
+}
+
+// hand hands the messages that wait to the subscribers. out is held.
+func (h *Hub) hand(ch *channel) {
+	ch.mu.Lock()
+	ch.batch, ch.fresh = ch.fresh, ch.batch[:0]
+	if len(ch.batch) > 0 {
+		ch.reach = append(ch.reach[:0], ch.subs...)
+	}
+	ch.mu.Unlock()
+	now := h.cfg.Now()
 	for _, s := range ch.reach {
-		s.deliver(m, now)
+		for _, m := range ch.batch {
+			s.deliver(m, now)
+		}
 	}
-	h.metrics.delivered.Add(float64(len(ch.reach)))
+	h.metrics.delivered.Add(float64(len(ch.reach) * len(ch.batch)))
 	clear(ch.reach)
+	clear(ch.batch)
+	ch.reach = ch.reach[:0]
 }
 
 // maker is how cursors name this node: no other has the same characters.

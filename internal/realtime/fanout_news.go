@@ -164,7 +164,7 @@ func (h *Hub) heardMessage(origin string, w *messageNews) {
 		return
 	}
 	m, b := w.message(origin)
-	ch, err := h.place(m.Channel, h.rules.Load().of(m.Channel))
+	ch, err := h.placeHeard(m.Channel, h.rules.Load().of(m.Channel), m.From)
 	if err != nil {
 		h.metrics.lost.Inc()
 		return
@@ -177,7 +177,7 @@ func (h *Hub) heardHead(origin, channel string, seq uint64) {
 	if !validName(channel) {
 		return
 	}
-	ch, err := h.place(channel, h.rules.Load().of(channel))
+	ch, err := h.placeHeard(channel, h.rules.Load().of(channel), "")
 	if err != nil {
 		return
 	}
@@ -195,7 +195,7 @@ func (h *Hub) heardPresence(origin string, p presentNews) {
 	if d == nil || !d.Presence {
 		return
 	}
-	ch, err := h.place(p.Channel, d)
+	ch, err := h.placeHeard(p.Channel, d, p.Subject)
 	if err != nil {
 		return
 	}

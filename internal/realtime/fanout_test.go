@@ -100,6 +100,7 @@ func TestResumeLater(t *testing.T) {
 		a, b := s.client(h, nil), s.client(h, nil)
 		a.subscribe("hq", "")
 		a.publish("hq", `1`)
+		synctest.Wait()
 		cursor := a.cursor
 		a.publish("hq", `2`)
 		b.subscribe("hq", "")
@@ -121,6 +122,7 @@ func TestResumeLost(t *testing.T) {
 		var cursors []string
 		for i := range 6 {
 			c.publish("hq", fmt.Sprint(i))
+			synctest.Wait()
 			cursors = append(cursors, c.cursor)
 		}
 		back := func(h *realtime.Hub, cursor string) (bool, int) {
@@ -175,6 +177,7 @@ func resumeOnYoungNode(t *testing.T, s *site, ago time.Duration) {
 	for i := range 20 {
 		a.publish("hq", fmt.Sprintf(`"%02d %s"`, i, strings.Repeat("x", 15_000))) // more than one piece of news
 	}
+	synctest.Wait()
 	cursor := a.got[4].Cursor
 	stop1() // whose messages the other has
 	time.Sleep(ago)

@@ -149,7 +149,7 @@ func (h *Hub) answer(to, name string) {
 	if !validName(name) {
 		return
 	}
-	ch, err := h.place(name, h.rules.Load().of(name))
+	ch, err := h.placeHeard(name, h.rules.Load().of(name), "")
 	if err != nil {
 		return
 	}

@@ -72,7 +72,8 @@ type Hub struct {
 	places struct {
 		sync.RWMutex // guards what follows
 		channels     map[string]*channel
-		spent        base // the highest number that a message had of a channel that was let go of, and the time of the last such
+		first        map[string]int // how many have a subject as channel.first
+		spent        base           // the highest number that a message had of a channel that was let go of, and the time of the last such
 	}
 	peers   peers
 	failing struct {
@@ -99,7 +100,7 @@ func NewHub(c Config) (*Hub, error) {
 	}
 	h.recorder.metrics, h.refusals.by = &h.metrics, map[string]*refusedFew{}
 	h.recorder.full = make(chan struct{}, 1)
-	h.places.channels = map[string]*channel{}
+	h.places.channels, h.places.first = map[string]*channel{}, map[string]int{}
 	h.peers.init()
 	h.failing.what = map[string]bool{}
 	h.rules.Store(&rules{named: named, version: -1})

@@ -171,6 +171,7 @@ func (c *client) Close(e realtime.End) {
 
 // data are the messages that came, as text.
 func (c *client) data() (list []string) {
+	synctest.Wait()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, m := range c.got {
@@ -277,6 +278,7 @@ type memStore struct {
 	events   []audit.Event
 	fail     error
 	reads    int
+	rows     int // of sockets that began, written
 }
 
 var _ realtime.Store = (*memStore)(nil)
@@ -321,6 +323,7 @@ func (s *memStore) RecordSockets(_ context.Context, r realtime.Record) error {
 		return s.fail
 	}
 	s.events = append(s.events, r.Events...)
+	s.rows += len(r.Begun)
 	for _, v := range r.Begun {
 		s.sockets[v.ID] = v
 	}

@@ -240,6 +240,26 @@ func TestRecords(t *testing.T) {
 	})
 }
 
+// A socket that ends before it was recorded has no row.
+func TestRecordBrief(t *testing.T) {
+	bubble(t, func(t *testing.T, s *site) {
+		h, stop := s.hub("n1", nil)
+		s.client(h, nil).Leave("")
+		c := s.client(h, nil)
+		time.Sleep(time.Second)
+		live := s.store.live()
+		if s.store.rows != 1 || live != 1 {
+			t.Errorf("%d rows written, %d there, want 1 and 1", s.store.rows, live)
+		}
+		c.Leave("")
+		stop()
+		want(t, "audit", s.store.actions(), []string{"socket.opened", "socket.closed closed", "socket.opened", "socket.closed closed"})
+		if s.store.live() != 0 {
+			t.Errorf("%d sockets in the store, want none", s.store.live())
+		}
+	})
+}
+
 // An administrator's word ends a socket within a second, and at once where nodes hear of it.
 func TestKick(t *testing.T) {
 	bubble(t, func(t *testing.T, s *site) {

@@ -61,7 +61,7 @@ func (m *Member) reserve(name string) (*subscription, error) {
 	if limit := m.hub.cfg.Limits.Channels; limit > 0 && len(m.subs) >= limit {
 		return nil, &Error{Code: "too_many", Msg: "the connection has joined as many channels as it may: leave one"}
 	}
-	ch, err := m.hub.place(name, d)
+	ch, err := m.hub.place(name, d, m.token().Subject())
 	if err != nil {
 		return nil, err
 	}
@@ -85,6 +85,11 @@ func (h *Hub) enter(s *subscription, from *position) (Subscribed, error) {
 	ch.out.Lock()
 	defer ch.out.Unlock()
 	ch.mu.Lock()
+	for len(ch.fresh) > 0 { // for those who are there
+		ch.mu.Unlock()
+		h.hand(ch)
+		ch.mu.Lock()
+	}
 	if s.gone.Load() {
 		ch.mu.Unlock()
 		return Subscribed{}, errEnded()

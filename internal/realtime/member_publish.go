@@ -38,7 +38,7 @@ func (h *Hub) send(ctx context.Context, d *definition, channel, from string, dat
 			return "", err
 		}
 	}
-	ch, err := h.place(channel, d)
+	ch, err := h.place(channel, d, from)
 	if err != nil {
 		return "", err
 	}

@@ -42,7 +42,8 @@ func (d *Door) raw(w http.ResponseWriter, r *http.Request) {
 		d.silent.leave(one)
 		return
 	}
-	c := &rawConn{door: d, conn: conn, from: from(r)}
+	at := from(r)
+	c := &rawConn{door: d, conn: conn, from: &at}
 	c.begin(one, t, refusal, r.URL.Query().Get("cursor"))
 	d.live.Go(c.serve) // of its own, so that what net/http keeps for a request is freed
 }
@@ -51,10 +52,10 @@ func (d *Door) raw(w http.ResponseWriter, r *http.Request) {
 type rawConn struct {
 	door    *Door
 	conn    *socket.Conn
-	from    audit.From
-	member  *Member  // once it is let in; of its reader
-	waiting *waiting // while it may still be; of its reader
-	one     *silence // counts it until it is let in
+	from    *audit.From // until it is let in
+	member  *Member     // once it is; of its reader
+	waiting *waiting    // while it may still be; of its reader
+	one     *silence    // counts it until it is let in
 	held    atomic.Pointer[held]
 }
 
@@ -136,7 +137,7 @@ func (c *rawConn) Close(e End) { c.conn.Close(e.Code, e.Reason) }
 
 // refuse ends a connection that was not let in.
 func (c *rawConn) refuse(e End, why error) {
-	c.door.hub.Refused(c.from, reasonOf(why))
+	c.door.hub.Refused(*c.from, reasonOf(why))
 	c.turnAway(e)
 }
 
@@ -151,12 +152,12 @@ func (c *rawConn) turnAway(e End) {
 // join lets the connection in, or ends it.
 func (c *rawConn) join(t *guard.Token) bool {
 	c.held.Store(&held{})
-	m, err := c.door.hub.Join(context.Background(), Arrival{Token: t, Peer: c, Transport: "websocket", From: c.from})
+	m, err := c.door.hub.Join(context.Background(), Arrival{Token: t, Peer: c, Transport: "websocket", From: *c.from})
 	if err != nil {
 		c.turnAway(EndOf(err))
 		return false
 	}
-	c.member = m
+	c.member, c.from = m, nil
 	return true
 }
 

@@ -2,6 +2,7 @@ package realtime
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -147,12 +148,20 @@ func (r *recorder) flush(ctx context.Context, h *Hub) {
 	}
 }
 
-// take removes a batch. A socket that has ended began in the same batch or before.
+// take removes a batch. A socket that has ended began in the same batch, which then says that it ended alone, or before.
 func (p *Record) take() (batch Record) {
 	batch.Events, p.Events = cut(p.Events)
-	if batch.Begun, p.Begun = cut(p.Begun); len(p.Begun) == 0 {
-		batch.Ended, p.Ended = cut(p.Ended)
+	if batch.Begun, p.Begun = cut(p.Begun); len(p.Begun) > 0 {
+		return batch
 	}
+	if batch.Ended, p.Ended = cut(p.Ended); len(batch.Begun) == 0 || len(batch.Ended) == 0 {
+		return batch
+	}
+	ended := make(map[string]bool, len(batch.Ended))
+	for _, id := range batch.Ended {
+		ended[id] = true
+	}
+	batch.Begun = slices.DeleteFunc(batch.Begun, func(s SocketView) bool { return ended[s.ID] })
 	return batch
 }
 

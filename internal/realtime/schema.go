@@ -23,15 +23,21 @@ func (alone) Load(url string) (any, error) {
 	return nil, fmt.Errorf("$ref %.100q: a schema may refer to itself alone; put what it needs into its $defs", url)
 }
 
+// schema is a JSON Schema, and what it costs to check a message by it.
+type schema struct {
+	*jsonschema.Schema
+	price price
+}
+
 // compileSchema reads a JSON Schema, of draft 2020-12 where it does not say. A draft's own meta-schema, which is built in, may be referred to.
-func compileSchema(schema json.RawMessage) (*jsonschema.Schema, error) {
-	if len(schema) > maxSchema {
-		return nil, fmt.Errorf("it has %d bytes, and may have %d", len(schema), maxSchema)
+func compileSchema(text json.RawMessage) (*schema, error) {
+	if len(text) > maxSchema {
+		return nil, fmt.Errorf("it has %d bytes, and may have %d", len(text), maxSchema)
 	}
-	if err := checkJSON(schema); err != nil {
+	if err := checkJSON(text); err != nil {
 		return nil, err
 	}
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
 		return nil, err
 	}
@@ -39,21 +45,30 @@ func compileSchema(schema json.RawMessage) (*jsonschema.Schema, error) {
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.AssertFormat()
 	c.UseLoader(alone{})
+	p := &patterns{}
+	c.UseRegexpEngine(p.compile)
 	if err := c.AddResource(schemaURL, doc); err != nil {
 		return nil, err
 	}
 	s, err := c.Compile(schemaURL)
 	if err != nil {
-		return nil, errors.New(strings.ReplaceAll(err.Error(), schemaURL, ""))
+		return nil, errors.New(shorten(strings.ReplaceAll(err.Error(), schemaURL, ""), 1000)) // which may name each of 1,000 places
 	}
-	return s, checkCost(s)
+	p.made = true
+	if err := checkCost(s); err != nil {
+		return nil, err
+	}
+	return &schema{s, priceOf(s)}, nil
 }
 
 // meets says where a message fails a schema.
-func meets(s *jsonschema.Schema, data json.RawMessage) error {
+func meets(s *schema, data json.RawMessage) error {
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
 	if err != nil {
 		return &Error{Code: "bad_request", Msg: "data is no JSON"}
+	}
+	if err := s.price.pays(doc, len(data)); err != nil {
+		return err
 	}
 	err = s.Validate(doc)
 	if err == nil {
@@ -74,8 +89,11 @@ func clip(e *jsonschema.OutputError) string {
 	if e == nil {
 		return "data does not meet the channel's schema"
 	}
-	const most = 200
-	text := e.String()
+	return shorten(e.String(), 200)
+}
+
+// shorten is at most so many bytes of text.
+func shorten(text string, most int) string {
 	if len(text) > most {
 		text = strings.ToValidUTF8(text[:most], "") + "..."
 	}

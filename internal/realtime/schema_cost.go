@@ -26,8 +26,14 @@ const (
 
 // costs remembers the price of each schema for a value of a kind, with so many levels below it.
 type costs struct {
-	known map[costKey]int
-	steps int
+	weight func(*jsonschema.Schema) int // of a schema by itself
+	most   int                          // beyond which it does not count
+	known  map[costKey]int
+	steps  int
+}
+
+func newCosts(weight func(*jsonschema.Schema) int, most int) *costs {
+	return &costs{weight: weight, most: most, known: map[costKey]int{}}
 }
 
 type costKey struct {
@@ -37,7 +43,7 @@ type costKey struct {
 }
 
 func checkCost(s *jsonschema.Schema) error {
-	c := &costs{known: map[costKey]int{}}
+	c := newCosts(func(*jsonschema.Schema) int { return 1 }, maxCost)
 	for v := scalar; v <= object; v++ {
 		if c.of(s, v, maxDepth) > maxCost {
 			return errors.New("it can have one value checked too often: have fewer branches (allOf, anyOf, oneOf, not, if, $ref) lead to the same schema")
@@ -56,22 +62,22 @@ func (c *costs) of(s *jsonschema.Schema, v value, below int) int {
 		return n
 	}
 	if c.steps++; c.steps > maxSteps {
-		return maxCost + 1
+		return c.most + 1
 	}
 	c.known[key] = 1 // a reference to itself at the same value is a cycle, which the validator ends
 	if s.Bool != nil || !mayBe(s, v) {
 		return 1
 	}
-	n := 1
+	n := min(c.weight(s), c.most+1)
 	for _, part := range inPlace(s) {
-		n = min(n+c.of(part, v, below), maxCost+1)
+		n = min(n+c.of(part, v, below), c.most+1)
 	}
 	if below > 0 && v != scalar {
 		deepest := 0
 		for child := scalar; child <= object; child++ {
 			deepest = max(deepest, c.child(s, v, child, below-1))
 		}
-		n = min(n+deepest, maxCost+1)
+		n = min(n+deepest, c.most+1)
 	}
 	c.known[key] = n
 	return n

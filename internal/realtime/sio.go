@@ -1,6 +1,7 @@
 package realtime
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -102,7 +103,11 @@ func (d *Door) connect(ctx context.Context, c *socketio.Connect) (h socketio.Han
 	if err != nil {
 		return nil, refusal(EndOf(err))
 	}
-	if old, ok := c.Recovered.(*sioPeer); ok && p.resume(old) {
+	old, _ := c.Recovered.(*sioPeer)
+	if old != nil {
+		d.keeping.free(old.kept)
+	}
+	if old != nil && p.resume(old) {
 		c.Resume()
 	} else if name := d.hub.DefaultChannel(); name != "" {
 		_, _ = p.subscribe(name, cursor) // where its token may
@@ -118,14 +123,9 @@ func (d *Door) connect(ctx context.Context, c *socketio.Connect) (h socketio.Han
 
 // authenticate finds the one credential, auth.token or what the handshake brought, and the cursor of the default channel.
 func (d *Door) authenticate(ctx context.Context, c *socketio.Connect) (t *guard.Token, cursor string, err error) {
-	var auth struct {
-		Token  *string `json:"token"` // null is none: what localStorage has for nobody
-		Cursor string  `json:"cursor"`
-	}
-	if len(c.Auth) > 0 {
-		if err := json.Unmarshal(c.Auth, &auth); err != nil {
-			return nil, "", &guard.Error{Reason: guard.InvalidRequest, Cause: err}
-		}
+	auth, err := readAuth(c.Auth)
+	if err != nil {
+		return nil, "", &guard.Error{Reason: guard.InvalidRequest, Cause: err}
 	}
 	if auth.Token == nil {
 		t, err = d.credential(c.Request)
@@ -142,6 +142,28 @@ func (d *Door) authenticate(ctx context.Context, c *socketio.Connect) (t *guard.
 	}
 	t, err = d.cfg.Guard.CheckToken(ctx, *auth.Token)
 	return t, auth.Cursor, err
+}
+
+// auth is what a client of Socket.IO sends with CONNECT.
+type auth struct {
+	Token  *string `json:"token"` // null is none: what localStorage has for nobody
+	Cursor string  `json:"cursor"`
+}
+
+// readAuth reads valid JSON, or nothing.
+func readAuth(text []byte) (a auth, err error) {
+	if len(text) == 0 {
+		return a, nil
+	}
+	// What clients send as a rule is a token alone.
+	if token, ok := bytes.CutPrefix(text, []byte(`{"token":"`)); ok {
+		if token, ok = bytes.CutSuffix(token, []byte(`"}`)); ok && bytes.IndexByte(token, '"') < 0 && bytes.IndexByte(token, '\\') < 0 {
+			plain := string(token)
+			return auth{Token: &plain}, nil
+		}
+	}
+	err = json.Unmarshal(text, &a)
+	return a, err
 }
 
 var errTwoCredentials = errors.New("more than one credential")

@@ -17,6 +17,7 @@ type sioPeer struct {
 	socket          *socketio.Socket
 	member          *Member
 	subject, client string
+	kept            *keptOne // once it was cut off
 
 	mu       sync.Mutex        // guards what follows, and that a message is sent and its cursor noted at once
 	channels map[string]string // cursor of the last message that was sent, by channel joined
@@ -159,8 +160,16 @@ func (p *sioPeer) unsubscribe(name string) {
 	p.member.Unsubscribe(name)
 }
 
-// Gone implements socketio.Handler.
-func (p *sioPeer) Gone(reason string) { p.member.Leave(goneReason(reason)) }
+// Gone implements socketio.Handler. A session that was cut off is kept where its subject has not too many that are.
+func (p *sioPeer) Gone(reason string) {
+	switch reason {
+	case "transport close", "transport error", "ping timeout": // else nothing is kept
+		if p.kept = p.door.keeping.take(p.subject, p.door.hub.cfg.Now()); p.kept == nil {
+			p.socket.Keep(nil)
+		}
+	}
+	p.member.Leave(goneReason(reason))
+}
 
 // goneReason is why Socket.IO's connection ended, in the words of leaveReason.
 func goneReason(reason string) string {

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/sandi-auth/sandi/internal/cluster"
 )
@@ -49,7 +50,7 @@ func (l *limited) Accept() (net.Conn, error) {
 		}
 		network, ok := l.enter(c.RemoteAddr())
 		if ok {
-			return &counted{c, sync.OnceFunc(func() { l.leave(network) })}, nil
+			return &counted{Conn: c, in: l, network: network}, nil
 		}
 		_ = c.Close()
 		<-l.open
@@ -87,7 +88,9 @@ func (l *limited) leave(network string) {
 // counted is a connection that makes room when it closes.
 type counted struct {
 	net.Conn
-	leave func()
+	in      *limited
+	network string
+	closed  atomic.Bool
 }
 
 // NetConn is the connection below, for who wants to end one half of it.
@@ -95,6 +98,8 @@ func (c *counted) NetConn() net.Conn { return c.Conn }
 
 // Close implements net.Conn.
 func (c *counted) Close() error {
-	defer c.leave()
+	if !c.closed.Swap(true) {
+		defer c.in.leave(c.network)
+	}
 	return c.Conn.Close()
 }

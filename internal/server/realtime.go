@@ -45,7 +45,8 @@ func (s *Server) wireRealtime(context.Context) error {
 		Guard: g, Store: s.db, News: s.shared, Metrics: s.registry, Logger: s.log, Now: s.now, Node: s.node,
 		Channels: channels, Levels: levels, DefaultChannel: r.DefaultChannel, ExpiringNotice: r.ExpiringNotice, DrainTime: r.DrainTime,
 		Limits: realtime.Limits{
-			Connections: r.MaxConnections, PerUser: r.MaxPerUser, PerAddress: r.MaxPerAddress, Channels: r.MaxChannels, Rate: r.Rate, Exempt: s.exempt,
+			Connections: r.MaxConnections, PerUser: r.MaxPerUser, PerAddress: r.MaxPerAddress, Channels: r.MaxChannels, Rate: r.Rate, Kept: r.MaxKept,
+			Exempt: s.exempt,
 		},
 	})
 	if err != nil {

@@ -3,6 +3,8 @@ package server_test
 import (
 	"encoding/json"
 	"testing"
+
+	"github.com/sandi-auth/sandi/internal/config"
 )
 
 // A client that was cut off has its session again, with what it missed on the way and what was said while it was away, each once; but
@@ -103,6 +105,59 @@ func TestRealtimeRecoveryRefused(t *testing.T) {
 			return len(there) == 1 && there[0].(map[string]any)["sockets"] == 1.0
 		})
 	}
+}
+
+// A subject keeps as many sessions that were cut off as it may have sockets: it does not use up the places of all. What is not kept begins
+// anew, and can tell.
+// WS-j
+func TestRealtimeRecoveryOfOneSubject(t *testing.T) {
+	t.Parallel()
+	r := startRealtime(t, func(c *config.Config) { c.Realtime.MaxPerUser = 2 })
+	c := plain(t)
+	token := r.agent(c)
+	other, _ := r.login(c, "user1", "password1")
+	watcher := r.join(other)
+	gone := func() {
+		r.eventually(func() bool { // it is seen to be gone
+			there, _ := watcher.ask("presence", "hq")["presence"].([]any)
+			return len(there) == 1
+		})
+	}
+	auth := func(s *chat, token string) string { return `{"token":"` + token + `","pid":"` + s.pid + `"}` }
+	var cut []*chat
+	for range 3 {
+		s := r.join(token)
+		_ = s.conn.Close()
+		gone()
+		cut = append(cut, s)
+	}
+	late := r.engine()
+	if kind, answer := late.connect(auth(cut[2], token)); kind != 0 || answer.str("sid") == cut[2].sid {
+		t.Errorf("a third session of one subject is kept: %d %v", kind, answer)
+	}
+	late.write("41")
+	gone()
+	recovered := func(s *chat, token string) (c *chat) {
+		r.eventually(func() bool {
+			c = r.engine()
+			_, answer := c.connect(auth(s, token))
+			if answer.str("sid") != s.sid {
+				c.write("41") // takes no place
+				_ = c.conn.Close()
+			}
+			return answer.str("sid") == s.sid
+		})
+		return c
+	}
+	for range 3 { // its place is free whenever it comes back
+		back := recovered(cut[0], token)
+		_ = back.conn.Close()
+		gone()
+		cut[0] = back
+	}
+	s := r.join(other)
+	_ = s.conn.Close()
+	recovered(s, other)
 }
 
 // recover comes back as s, once the server has noticed that s was cut off.

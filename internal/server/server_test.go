@@ -42,6 +42,7 @@ type running struct {
 	t      testing.TB
 	url    string
 	admin  string // the operators' listener
+	before string // the gateway's, where there is one
 	stdout string
 	log    *lockedBuffer
 	clock  *clock
@@ -154,7 +155,7 @@ func startAt(t testing.TB, dir string, demo *server.Demo, ahead time.Duration, c
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
-	r.url, r.admin, r.stdout = "http://"+s.Addr(), "http://"+s.AdminAddr(), stdout.String()
+	r.url, r.admin, r.before, r.stdout = "http://"+s.Addr(), "http://"+s.AdminAddr(), "http://"+s.GatewayAddr(), stdout.String()
 	r.stop = sync.OnceValue(func() error {
 		cancel()
 		return <-done

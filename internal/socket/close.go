@@ -118,6 +118,7 @@ func (c *Conn) ending() bool {
 
 // finish ends the connection after its reading has ended with err, and returns why it ended.
 func (c *Conn) finish(err error) error {
+	c.drained()
 	e, clean := errors.AsType[*CloseError](err)
 	switch {
 	case !clean:
@@ -136,7 +137,12 @@ func (c *Conn) finish(err error) error {
 	if c.cutter != nil {
 		c.cutter.Stop()
 	}
-	close(c.done)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.over = true
+	if c.done != nil {
+		close(c.done)
+	}
 	return c.cause
 }
 

@@ -17,6 +17,8 @@ type Config struct {
 	PingEvery time.Duration
 	// Protocols are the subprotocols that may be chosen from, the first that the client offers; none of them is none.
 	Protocols []string
+	// Greeting leaves in one write with the answer to the handshake; nil is none.
+	Greeting Frame
 }
 
 const (
@@ -32,7 +34,6 @@ type Conn struct {
 	maxQueue     int
 	writeTimeout time.Duration
 	pingEvery    time.Duration
-	done         chan struct{}
 
 	input  // of the reading goroutine alone
 	output // guarded by its own mutex
@@ -45,7 +46,6 @@ func newConn(conn net.Conn, c Config) *Conn {
 		maxQueue:     cmp.Or(c.Queue, 256<<10),
 		writeTimeout: cmp.Or(c.WriteTimeout, 10*time.Second),
 		pingEvery:    cmp.Or(c.PingEvery, 25*time.Second),
-		done:         make(chan struct{}),
 	}
 }
 
@@ -59,7 +59,17 @@ func (c *Conn) Protocol() string { return c.protocol }
 func (c *Conn) SetMaxMessage(bytes int) { c.maxMessage = bytes }
 
 // Done is closed when the connection has ended and nothing of it is in use any more.
-func (c *Conn) Done() <-chan struct{} { return c.done }
+func (c *Conn) Done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done == nil { // few ask
+		c.done = make(chan struct{})
+		if c.over {
+			close(c.done)
+		}
+	}
+	return c.done
+}
 
 // output is what waits for the client, and how the connection ends.
 type output struct {
@@ -73,4 +83,6 @@ type output struct {
 	cause   error
 	flushed chan struct{} // closed when the last write is over
 	cutter  *time.Timer
+	over    bool          // nothing of it is in use any more
+	done    chan struct{} // closed then, nil where nobody has asked
 }

@@ -10,22 +10,45 @@ import (
 
 // input is what has been read, and when.
 type input struct {
-	unread []byte                     // in small, or what net/http had read
+	unread []byte                     // in small, in large, or what net/http had read
 	small  [160]byte                  // most frames of clients fit in it, and are read by one call
+	large  *[]byte                    // of buffers, while more comes than fits in small; else nil
+	filled bool                       // the last read filled its buffer: there is more
 	head   [ws.MaxHeaderSize - 2]byte // for ws.ReadHeaderBuffer
 
 	heard   time.Time // when the client was last heard of, or was pinged
 	begun   time.Time // when the message began of which some is missing; zero for none
 	pinged  bool      // and has not been heard of since
-	second  time.Time // when the count of control frames began
-	control int       // their number since
+	second  int64     // of Unix time, in which control frames are counted
+	control int       // their number in it
 }
 
 // fill reads into small.
-func (c *Conn) fill() error {
-	n, err := c.await(c.small[:])
-	c.unread = c.small[:n]
+func (c *Conn) fill() error { return c.fillRoom(c.small[:]) }
+
+func (c *Conn) fillRoom(room []byte) error {
+	n, err := c.await(room)
+	c.unread, c.filled = room[:n], n == len(room)
 	return err
+}
+
+// fillOn reads on in a frame, where small was not enough for what came into large: a burst is read by two calls, and handled at once. Between
+// frames nobody has a large one, as a client may then be silent for long.
+func (c *Conn) fillOn() error {
+	if !c.filled {
+		return c.fill()
+	}
+	c.large = buffers.Get().(*[]byte)
+	return c.fillRoom((*c.large)[:firstRead])
+}
+
+// drained lets go of what was read into.
+func (c *Conn) drained() {
+	c.unread = nil // what net/http had read can go
+	if c.large != nil {
+		buffers.Put(c.large)
+		c.large = nil
+	}
 }
 
 // await reads something. The deadline of the connection is the clock: no timer of its own, and none set anew for each message.
@@ -85,16 +108,16 @@ type reader struct{ c *Conn }
 
 func (r reader) Read(p []byte) (int, error) {
 	if len(r.c.unread) == 0 {
-		if len(p) >= len(r.c.small) {
+		if len(p) >= firstRead || len(p) >= len(r.c.small) && !r.c.filled {
 			return r.c.await(p)
 		}
-		if err := r.c.fill(); err != nil {
+		if err := r.c.fillOn(); err != nil {
 			return 0, err
 		}
 	}
 	n := copy(p, r.c.unread)
 	if r.c.unread = r.c.unread[n:]; len(r.c.unread) == 0 {
-		r.c.unread = nil // what net/http had read can go
+		r.c.drained()
 	}
 	return n, nil
 }

@@ -51,7 +51,7 @@ func (c *Conn) Serve(handle func(binary bool, payload []byte) error) error {
 	c.serving = true
 	c.mu.Unlock()
 	if taken { // it was closed before
-		<-c.done
+		<-c.Done()
 		return c.cause
 	}
 	return c.run(handle)
@@ -189,8 +189,8 @@ func (c *Conn) deliver(m *message, handle func(bool, []byte) error) {
 
 // controlFrame answers pings, and ends with the client's close frame.
 func (c *Conn) controlFrame(h ws.Header) error {
-	if c.heard.Sub(c.second) >= time.Second {
-		c.second, c.control = c.heard, 0
+	if now := c.heard.Unix(); now != c.second {
+		c.second, c.control = now, 0
 	}
 	if c.control++; c.control > maxControl {
 		return &CloseError{Code: TooMuch, Reason: "Too Many Control Frames"}

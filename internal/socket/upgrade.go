@@ -28,7 +28,7 @@ func Upgrade(w http.ResponseWriter, r *http.Request, c Config) (*Conn, error) {
 	s := newConn(conn, c)
 	s.protocol = choose(r.Header, c.Protocols)
 	if s.unread, err = early(rw.Reader); err == nil {
-		err = s.accept(key)
+		err = s.accept(key, c.Greeting)
 	}
 	if err != nil {
 		_ = conn.Close()
@@ -104,15 +104,15 @@ func early(r *bufio.Reader) ([]byte, error) {
 	return bytes.Clone(b), err
 }
 
-// accept sends the 101 (RFC 6455 section 4.2.2). SHA-1 keeps no secret there: it shows that the key was read.
-func (c *Conn) accept(key string) error {
+// accept sends the 101 (RFC 6455 section 4.2.2) and the first frame. SHA-1 keeps no secret there: it shows that the key was read.
+func (c *Conn) accept(key string, greeting Frame) error {
 	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	answer := append(make([]byte, 0, 256), "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
 	answer = base64.StdEncoding.AppendEncode(answer, sum[:])
 	if c.protocol != "" {
 		answer = append(append(answer, "\r\nSec-WebSocket-Protocol: "...), c.protocol...)
 	}
-	answer = append(answer, "\r\n\r\n"...)
+	answer = append(append(answer, "\r\n\r\n"...), greeting...)
 	now := time.Now()
 	// What net/http's server set would end the connection in the middle.
 	if err := errors.Join(c.conn.SetReadDeadline(time.Time{}), c.conn.SetWriteDeadline(now.Add(c.writeTimeout))); err != nil {

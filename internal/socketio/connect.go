@@ -157,7 +157,9 @@ func (s *session) connect(p *packet) error {
 // arrive makes the socket of a client that connects, and finds what is kept of it.
 func (s *session) arrive(p *packet) (*Connect, error) {
 	var auth struct{ PID, Offset string }
-	_ = json.Unmarshal(p.data, &auth) // what has another form is the caller's own
+	if bytes.Contains(p.data, []byte(`"pid"`)) { // most have lost nothing
+		_ = json.Unmarshal(p.data, &auth) // what has another form is the caller's own
+	}
 	k := &Socket{session: s, namespace: p.namespace, id: newID()}
 	c := &Connect{Namespace: p.namespace, Auth: p.data, Socket: k, Offset: auth.Offset}
 	if s.server.c.Recovery > 0 {

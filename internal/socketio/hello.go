@@ -22,11 +22,21 @@ type hello struct {
 // newHello keeps a request; it is false where the headers are too large.
 func newHello(r *http.Request, address string) (hello, bool) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "GET %s HTTP/1.1\r\nHost: %s\r\n", r.URL.RequestURI(), r.Host)
-	_ = r.Header.WriteSubset(&b, map[string]bool{ // what says how the body comes, and the handshake of the websocket
-		"Content-Length": true, "Transfer-Encoding": true, "Trailer": true, "Connection": true, "Upgrade": true,
-		"Sec-Websocket-Key": true, "Sec-Websocket-Version": true, "Sec-Websocket-Extensions": true,
-	})
+	for _, part := range []string{"GET ", r.URL.RequestURI(), " HTTP/1.1\r\nHost: ", r.Host, "\r\n"} {
+		b.WriteString(part)
+	}
+	for name, values := range r.Header { // as the server has read them: no value has a line's end
+		switch name {
+		case "Content-Length", "Transfer-Encoding", "Trailer", "Connection", "Upgrade", // how the body comes
+			"Sec-Websocket-Key", "Sec-Websocket-Version", "Sec-Websocket-Extensions":
+			continue
+		}
+		for _, v := range values {
+			for _, part := range []string{name, ": ", v, "\r\n"} {
+				b.WriteString(part)
+			}
+		}
+	}
 	b.WriteString("\r\n")
 	if b.Len() > maxHello {
 		return hello{}, false
