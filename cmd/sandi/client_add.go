@@ -72,6 +72,9 @@ when it is refreshed.`,
 	clientFlags(c)
 	jsonFlag(c, &asJSON)
 	return does(c, func(cmd *cobra.Command, args []string) error {
+		if !changesClient(cmd) {
+			return usage("run 'sandi client change --help'", "no flag says what to change")
+		}
 		return a.withData(cmd, t, func(ctx context.Context, d *data) error {
 			one, err := d.storedClient(ctx, args[0])
 			if err != nil {

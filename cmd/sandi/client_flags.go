@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/sandi-auth/sandi/internal/config"
 	"github.com/sandi-auth/sandi/internal/oauth"
@@ -76,6 +77,15 @@ func clientFlags(c *cobra.Command) {
 		f.Bool(o.name, false, o.doc)
 	}
 	f.String("secret-file", "", "write a new secret to this new `file`, mode 0600, instead of standard output")
+}
+
+// changesClient says that a flag is given which setClient, or a fresh secret, goes by.
+func changesClient(cmd *cobra.Command) bool {
+	changes := false
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		changes = changes || !slices.Contains([]string{"config", "data", "json"}, f.Name)
+	})
+	return changes
 }
 
 // setClient changes what flags were given for, and nothing else. An empty text clears a list.

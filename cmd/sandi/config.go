@@ -58,7 +58,8 @@ func (a *app) configCheckCommand() *cobra.Command {
 		Short: "Check the configuration and report every fault at once",
 		Long: `Check the configuration as 'sandi serve' would before it starts. Exit code 2
 and every fault with its place and a hint, or 0 and the settings that loosen a
-safe default.`,
+safe default. It opens no file that the configuration names (certificates,
+secrets, schemas) and reaches no database: 'sandi serve' does.`,
 		Example: `  sandi config check --config sandi.yaml
   sandi config check --config sandi.yaml --json`,
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"strings"
 	"syscall"
 	"unicode"
@@ -107,11 +108,25 @@ func hint(err error) string {
 	}](err); ok {
 		return h.Hint()
 	}
+	if p, ok := errors.AsType[*problem.Error](err); ok && p.Sentence == "user_not_found" {
+		return "'sandi user list' shows them"
+	}
+	call, _ := errors.AsType[*os.SyscallError](err)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return "another program listens there; stop it, or choose another port with --addr"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "check the address, and that the server runs"
+	case call != nil && call.Syscall == "bind" && errors.Is(err, fs.ErrPermission):
+		return "ports below 1024 may need a privilege; choose another with --addr"
 	case errors.Is(err, fs.ErrPermission):
-		return "run as the user who owns the data folder, or choose another with --data"
+		return "run as the user who owns it, or give this user permission"
+	case errors.Is(err, fs.ErrNotExist):
+		return "check the name, and that its folder is there"
+	case errors.Is(err, fs.ErrExist):
+		return "choose another name"
+	case errors.Is(err, syscall.EISDIR):
+		return "name a file in it"
 	}
 	return ""
 }

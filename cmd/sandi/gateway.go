@@ -42,6 +42,9 @@ gateway by itself where gateway.addr is set.`,
 		if err != nil {
 			return err
 		}
+		if cfg.Gateway.Addr == "" || cfg.Gateway.Issuer == "" {
+			return usage("say in the configuration where the gateway listens, and whose tokens count", "gateway.addr and gateway.issuer are required")
+		}
 		return a.gateway(cmd.Context(), cfg)
 	})
 }

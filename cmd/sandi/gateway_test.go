@@ -66,7 +66,7 @@ func TestGatewayIsRefused(t *testing.T) {
 		code       int
 		want       string
 	}{
-		{"nothing configured", gatewayFile(t, "forward_auth: true"), exitFault, "gateway.addr and gateway.issuer are required"},
+		{"nothing configured", gatewayFile(t, "forward_auth: true"), exitUsage, "gateway.addr and gateway.issuer are required"},
 		{"route without upstream", gatewayFile(t, "addr: 127.0.0.1:0", "issuer: http://127.0.0.1:1", "routes:", "  - path: /"), exitUsage, "upstream"},
 		{"off loopback", gatewayFile(t, "addr: 0.0.0.0:8000", "issuer: http://127.0.0.1:1", "public_url: https://api.example.com"), exitUsage, "off loopback"},
 		{"issuer is down", gatewayFile(t, "addr: 127.0.0.1:0", "issuer: http://127.0.0.1:1"), exitFault, "fetch the keys of gateway.issuer"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -70,10 +71,18 @@ func readFile(name string) (_ []byte, err error) {
 	return readLimited(f, name)
 }
 
+// readFault names what was read, unless err does so already, as those of files do.
+func readFault(name string, err error) error {
+	if _, ok := errors.AsType[*fs.PathError](err); ok {
+		return err
+	}
+	return fmt.Errorf("read %s: %w", name, err)
+}
+
 func readLimited(r io.Reader, name string) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(r, maxInput+1))
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
+		return nil, readFault(name, err)
 	}
 	if len(b) > maxInput {
 		return nil, fmt.Errorf("read %s: more than %d bytes", name, maxInput)

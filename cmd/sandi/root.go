@@ -40,11 +40,21 @@ command line or the configuration is wrong.`,
 		a.socketCommand(), a.channelCommand(), a.lintCommand(),
 	)
 	root.InitDefaultCompletionCmd()
+	a.refuseNoCommand(root)
 	root.InitDefaultHelpCmd()
 	root.Args = a.groupArgs
 	root.SuggestionsMinimumDistance = 2
 	root.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	return root
+}
+
+// refuseNoCommand makes a group of the completion, which cobra adds by itself.
+func (a *app) refuseNoCommand(root *cobra.Command) {
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			a.group(c)
+		}
+	}
 }
 
 // group is a command that only holds others.

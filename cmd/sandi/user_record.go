@@ -95,7 +95,7 @@ func openSource(r io.Reader, format, name string) (userSource, error) {
 	}
 	first, err := in.Peek(1)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("read %s: %w", name, err)
+		return nil, readFault(name, err)
 	}
 	if len(first) == 0 {
 		return nil, fault("was there a fault where it was made?", "%s is empty", name)
