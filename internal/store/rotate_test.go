@@ -144,6 +144,7 @@ func TestRotationSteps(t *testing.T) {
 // reach begins a session of a new user and rotates it.
 func reach(tb testing.TB, f *fixture, rotations int, wait time.Duration, norotate bool) (session.Session, session.Limits) {
 	tb.Helper()
+	f.forget(tb)
 	s := f.begin(tb, f.addUser(tb, session.NewID().String(), "manager", "user").Subject)
 	for g := range rotations {
 		f.advance(time.Minute)
