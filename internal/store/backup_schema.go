@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-
-	"github.com/pressly/goose/v3"
 )
 
 // object is a table, index, trigger or view of a database.
@@ -88,12 +86,8 @@ func checkFile(ctx context.Context, path string) error {
 // build brings model to the version of the schema, or of the demo application's, that the database behind pool says it has. The
 // table that says so is compared before it is read.
 func build(ctx context.Context, model, pool *sql.DB, path string, demo bool, found map[object]string) error {
-	files, err := schemaFiles(embedded{}, demo)
-	if err != nil {
-		return err
-	}
 	table := tableOf(demo)
-	p, err := goose.NewProvider(embedded{}.goose(), model, files, goose.WithTableName(table), goose.WithDisableGlobalRegistry(true))
+	p, err := migrator(embedded{}, model, demo)
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}

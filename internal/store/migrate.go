@@ -6,13 +6,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
-
-	"github.com/pressly/goose/v3"
 )
 
 const (
@@ -48,7 +44,7 @@ func (db *DB) Migrations(ctx context.Context) ([]Migration, error) {
 
 // migrations reads what was applied, and adds what this binary would. A store without a schema has none applied.
 func (db *DB) migrations(ctx context.Context, conns *sql.DB, demo bool) ([]Migration, error) {
-	steps, err := db.known(demo)
+	steps, _, err := knownSteps(db.dialect, demo)
 	if err != nil {
 		return nil, err
 	}
@@ -79,24 +75,6 @@ func tableOf(demo bool) string {
 		return demoSchemaTable
 	}
 	return schemaTable
-}
-
-// known are the migrations that this binary has, none of them applied.
-func (db *DB) known(demo bool) (steps []Migration, err error) {
-	files, err := schemaFiles(db.dialect, demo)
-	if err != nil {
-		return nil, err
-	}
-	names, err := fs.Glob(files, "*.sql")
-	for _, name := range names { // in the order of their numbers
-		number, title, _ := strings.Cut(strings.TrimSuffix(name, ".sql"), "_")
-		version, err := strconv.ParseInt(number, 10, 64)
-		if err != nil {
-			return nil, fmt.Errorf("read name of migration: %w", err)
-		}
-		steps = append(steps, Migration{Version: version, Name: title})
-	}
-	return steps, err
 }
 
 // migrate brings the schema, or the demo application's, up to date.
@@ -156,10 +134,6 @@ func (db *DB) checkNewer(ctx context.Context, conns *sql.DB, steps []Migration) 
 // up applies what is not applied yet. On a server one process after the other does, on a
 // connection without the limits of queries; on SQLite each step takes the file's lock.
 func (db *DB) up(ctx context.Context, conns *sql.DB, demo bool) error {
-	files, err := schemaFiles(db.dialect, demo)
-	if err != nil {
-		return err
-	}
 	if s, ok := db.dialect.(server); ok {
 		connector, err := s.connector(false)
 		if err != nil {
@@ -179,7 +153,7 @@ func (db *DB) up(ctx context.Context, conns *sql.DB, demo bool) error {
 			return err
 		}
 	}
-	p, err := goose.NewProvider(db.dialect.goose(), conns, files, goose.WithTableName(tableOf(demo)), goose.WithDisableGlobalRegistry(true))
+	p, err := migrator(db.dialect, conns, demo)
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
