@@ -42,6 +42,7 @@ func (d *Demo) Routes(mux *http.ServeMux) {
 	handle("POST /products", d.addProduct, guard.Role(ManagerRole))
 	handle("PUT /products/{id}", d.updateProduct, guard.Role(ManagerRole))
 	handle("DELETE /products/{id}", d.deleteProduct, guard.Role(ManagerRole))
+	mux.Handle("GET /{$}", http.RedirectHandler("/missions-page", http.StatusSeeOther)) // who opens the printed address in a browser
 	mux.Handle("GET /missions-page", d.web.HandlePage(missions))
 	mux.Handle("GET /missions-page/missions.js", d.web.HandlePage(script))
 }

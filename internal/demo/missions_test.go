@@ -42,6 +42,10 @@ func TestMissionsPage(t *testing.T) {
 		}
 		return rec
 	}
+	start := httptest.NewRecorder()
+	if w.Wrap(mux).ServeHTTP(start, httptest.NewRequest(http.MethodGet, "/", nil)); start.Code != http.StatusSeeOther || start.Header().Get("Location") != "/missions-page" {
+		t.Errorf("GET /: %d, to %q", start.Code, start.Header().Get("Location"))
+	}
 	page := get("/missions-page")
 	if policy := page.Header().Get("Content-Security-Policy"); !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") {
 		t.Errorf("policy %q", policy)

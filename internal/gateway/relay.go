@@ -208,14 +208,25 @@ func (s *relay) finish(e ending) {
 	until := s.endedAt.Add(stallTime)
 	_ = s.client.SetDeadline(until)
 	_ = s.upstream.SetDeadline(until)
+	g := s.gateway
+	g.mu.Lock()
+	_, live := g.live[s]
+	if live { // what runs for it counts, so that Run waits; else that may be over
+		g.ended.Add(2)
+	}
+	g.mu.Unlock()
+	if !live {
+		return
+	}
 	for _, d := range []*direction{&s.down, &s.up} {
-		s.gateway.ended.Go(func() { // a write to it may be under way
+		go func() { // a write to it may be under way
+			defer g.ended.Done()
 			d.mu.Lock()
 			defer d.mu.Unlock()
 			if d.frames.atBorder() {
 				_ = d.close(e) // who reads from there learns it too
 			}
-		})
+		}()
 	}
 }
 
