@@ -9,7 +9,7 @@ import (
 )
 
 // maxAgain is how many bytes the lexer may look at again: for each sign that it does not know it goes through the whole text to say where that is.
-const maxAgain = 256 << 20
+const maxAgain = 64 << 20
 
 // javaScriptTokens cuts a program into tokens. What the lexer does not know is left out; what is never closed is a problem, at the place that is
 // returned, unless markup stands in the program, where an apostrophe is no string.
