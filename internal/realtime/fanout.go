@@ -2,6 +2,7 @@ package realtime
 
 import (
 	"context"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -155,14 +156,24 @@ func (h *Hub) deliver(ch *channel, m *Message, b base) {
 // handAll hands messages to subscribers until none is left.
 func (h *Hub) handAll(ch *channel) {
 	for more := true; more; {
-		ch.out.Lock()
-		h.hand(ch)
-		ch.out.Unlock()
+		h.handSome(ch)
 		ch.mu.Lock()
 		more = len(ch.fresh) > 0
 		ch.handing = more
 		ch.mu.Unlock()
 	}
+}
+
+// handSome is hand for a goroutine of its own, in which a fault of ours costs these messages and not the process.
+func (h *Hub) handSome(ch *channel) {
+	ch.out.Lock()
+	defer ch.out.Unlock()
+	defer func() {
+		if v := recover(); v != nil {
+			h.cfg.Logger.Error("handing on messages panicked", "channel", ch.name, "panic", v, "stack", string(debug.Stack()))
+		}
+	}()
+	h.hand(ch)
 }
 
 // hand hands the messages that wait to the subscribers. out is held.

@@ -93,6 +93,29 @@ func TestResume(t *testing.T) {
 	})
 }
 
+// A fault while a message is handed on ends neither the node nor the channel.
+func TestDeliverPanics(t *testing.T) {
+	bubble(t, func(t *testing.T, s *site) {
+		h, _ := s.hub("n1", nil)
+		a, b := s.client(h, nil), s.client(h, nil)
+		a.subscribe("hq", "")
+		b.subscribe("hq", "")
+		a.onGot = func() {
+			a.onGot = nil
+			panic("a fault")
+		}
+		b.publish("hq", `1`)
+		synctest.Wait()
+		b.publish("hq", `2`)
+		want(t, "the other", b.data(), []string{`2`})
+		if got := b.subscribe("hq", a.cursor); !got.Complete {
+			t.Error("the history has a gap")
+		}
+		b.publish("hq", `3`)
+		want(t, "the first", a.data(), []string{`1`, `2`, `3`})
+	})
+}
+
 // Who says a cursor after joining gets what came before, once.
 func TestResumeLater(t *testing.T) {
 	bubble(t, func(t *testing.T, s *site) {
