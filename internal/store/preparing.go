@@ -19,10 +19,10 @@ func (p preparing) Connect(ctx context.Context) (driver.Conn, error) {
 	return &preparedConn{sessionConn: c.(sessionConn), statements: map[string]driver.Stmt{}}, nil
 }
 
-// unsent makes driver.ErrBadConn of the driver's own error of that text, which it lets out here and there: nothing was sent yet, as
+// unsent makes driver.ErrBadConn of the driver's own "bad connection", which it lets out here and there: nothing was sent yet, as
 // where the server hung up while it was greeted.
 func unsent(err error) error {
-	if err != nil && err.Error() == driver.ErrBadConn.Error() {
+	if err != nil && err.Error() == "bad connection" { // driver.ErrBadConn's text is another
 		return driver.ErrBadConn
 	}
 	return err
