@@ -18,13 +18,15 @@ import (
 
 // Config is what a Hub needs. Guard, Store, News, Logger and Now are required.
 type Config struct {
-	Guard   *guard.Guard // verified the tokens of Arrivals, and verifies those of re-authentication
-	Store   Store
-	News    News
-	Metrics prometheus.Registerer // nil registers nowhere
-	Logger  *slog.Logger
-	Now     func() time.Time
-	Node    string // this node's name, in message ids: letters and digits
+	Guard *guard.Guard // verified the tokens of Arrivals, and verifies those of re-authentication
+	Store Store
+	News  News
+	// Revocations are the Guard's. A sender's token is looked up once more: that it has ended its life hears a moment later. nil asks nobody.
+	Revocations guard.Revocations
+	Metrics     prometheus.Registerer // nil registers nowhere
+	Logger      *slog.Logger
+	Now         func() time.Time
+	Node        string // this node's name, in message ids: letters and digits
 
 	Channels       []Channel      // of the configuration; those of the store count beside them
 	Levels         map[string]int // clearance levels of roles; a token has the highest of its roles', and 0 without one

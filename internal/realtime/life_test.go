@@ -3,6 +3,7 @@ package realtime_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -62,6 +63,20 @@ func TestRevocation(t *testing.T) {
 			if got := stays.end(); got != "" {
 				t.Errorf("%s: another ended %q", e.Kind, got)
 			}
+		}
+	})
+}
+
+// A message that comes right behind the logout is not sent, though the life has not heard of it yet.
+func TestPublishRevoked(t *testing.T) {
+	bubble(t, func(t *testing.T, s *site) {
+		h, _ := s.hub("n1", func(c *realtime.Config) { c.Revocations = s.list })
+		for i := range 100 {
+			sid := fmt.Sprintf("s%d", i)
+			c := s.client(h, map[string]any{"sid": sid})
+			s.list.Add(guard.RevocationEntry{Kind: guard.RevokedSession, Handle: sid})
+			_, err := c.Publish(t.Context(), "hq", []byte(`1`))
+			wantCode(t, err, "forbidden")
 		}
 	})
 }

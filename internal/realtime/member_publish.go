@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"time"
+
+	"github.com/sandi-auth/sandi/guard"
 )
 
 // Publish sends to a channel, "" for the default one. Who sends need not have joined it. The error is an *Error: forbidden, no_channel,
@@ -19,10 +21,19 @@ func (m *Member) Publish(ctx context.Context, channel string, data json.RawMessa
 		return "", err
 	}
 	t := m.token()
-	if d.ReadOnly || !d.Publish.allows(t, m.hub.cfg.Levels) || m.life.Err() != nil {
+	if d.ReadOnly || !d.Publish.allows(t, m.hub.cfg.Levels) || m.life.Err() != nil || m.hub.revoked(ctx, t) {
 		return "", &Error{Code: "forbidden", Msg: "the token may not send to this channel"}
 	}
 	return m.hub.send(ctx, d, channel, t.Subject(), data)
+}
+
+// revoked says that a token does not count any more, or that this cannot be said.
+func (h *Hub) revoked(ctx context.Context, t *guard.Token) bool {
+	if h.cfg.Revocations == nil {
+		return false
+	}
+	revoked, err := h.cfg.Revocations.Revoked(ctx, t)
+	return revoked || err != nil
 }
 
 // send checks a message and passes it to all nodes.

@@ -42,7 +42,7 @@ func (s *Server) wireRealtime(context.Context) error {
 		levels[c.Role] = c.Level
 	}
 	s.hub, err = realtime.NewHub(realtime.Config{
-		Guard: g, Store: s.db, News: s.shared, Metrics: s.registry, Logger: s.log, Now: s.now, Node: s.node,
+		Guard: g, Revocations: s.revocations, Store: s.db, News: s.shared, Metrics: s.registry, Logger: s.log, Now: s.now, Node: s.node,
 		Channels: channels, Levels: levels, DefaultChannel: r.DefaultChannel, ExpiringNotice: r.ExpiringNotice, DrainTime: r.DrainTime,
 		Limits: realtime.Limits{
 			Connections: r.MaxConnections, PerUser: r.MaxPerUser, PerAddress: r.MaxPerAddress, Channels: r.MaxChannels, Rate: r.Rate, Kept: r.MaxKept,
