@@ -121,7 +121,7 @@ func open(tb testing.TB, url string) *fixture {
 
 // config opens the fixture's store.
 func (f *fixture) config() store.Config {
-	// Each connection to PostgreSQL begins with thousands of hashes, which under the race detector fill two cores for long.
+	// Fewer connections than in service: to open one takes its time under the race detector.
 	return store.Config{URL: f.url, MaxConns: 8, Now: f.clock, Revoked: func(es []revocation.Entry) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
