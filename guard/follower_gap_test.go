@@ -44,6 +44,7 @@ func TestFollowGaps(t *testing.T) {
 				if n := w.requests(); n > 32 {
 					t.Errorf("asked %d times in ten quiet minutes", n)
 				}
+				synctest.Wait() // what the follower does at this moment is over
 				if m := w.gaps.Missing(); len(m) != 0 {
 					t.Errorf("still asks for %v", m)
 				}
